@@ -1,0 +1,1 @@
+"""mien: learned image compression that keeps facial expressions readable."""

@@ -1,0 +1,1 @@
+"""LibreFace's ResNet-18 and its weights."""

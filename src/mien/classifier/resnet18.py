@@ -1,0 +1,149 @@
+"""LibreFace's expression classifier: a ResNet-18 encoder and a small head, same tensor names.
+
+Source: LibreFace, `Facial_Expression_Recognition/models/resnet18.py`. There the head ends in
+a sigmoid, and the cross entropy sees it; here `forward` returns logits, `scores` applies it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models.resnet import BasicBlock, conv1x1
+
+from mien.errors import CheckpointError
+from mien.expressions import EXPRESSIONS, N_EXPRESSIONS
+from mien.params import Classifier as Section
+from mien.tensors import below, load_tensors
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Classifier(nn.Module):
+    """Expression logits of pictures.
+
+    Args:
+        width: Channels of the first stage; 64 is ResNet-18 (11,243,464 parameters in all).
+        input_size: Side in pixels that pictures are resized to.
+        dropout: In the head.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, width: int, input_size: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.input_size = input_size
+        self.encoder = _encoder(width)
+        self.classifier = nn.Sequential(
+            nn.Linear(8 * width, 128),
+            nn.ReLU(inplace=True),
+            nn.BatchNorm1d(128),
+            nn.Dropout(dropout),
+            nn.Linear(128, N_EXPRESSIONS),
+        )
+        # Facts, not weights: kept out of the state dict, whose names are LibreFace's.
+        self.register_buffer("mean", _per_channel(IMAGENET_MEAN), persistent=False)
+        self.register_buffer("std", _per_channel(IMAGENET_STD), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, float32 [B, 8], of pictures float32 [B, 3, H, W] in [0, 1]."""
+        features = self.encoder((self.resized(x) - self.mean) / self.std)
+        logits: Tensor = self.classifier(features.flatten(1))
+        return logits
+
+    def resized(self, x: Tensor) -> Tensor:
+        """Resize as `PIL.Image.resize` does (bicubic, antialiased), but do not round."""
+        if x.shape[-2:] == (self.input_size, self.input_size):
+            return x
+        size = (self.input_size, self.input_size)
+        return F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def scores(logits: Tensor, output: str) -> Tensor:
+    """Return what the cross entropy sees: the logits, or as in LibreFace their sigmoid."""
+    return torch.sigmoid(logits) if output == "sigmoid" else logits
+
+
+def new_classifier(section: Section) -> Classifier:
+    """Return a classifier with random weights (from torch's global generator)."""
+    return Classifier(section.width, section.input_size, section.dropout)
+
+
+def load_classifier(path: Path, section: Section) -> tuple[Classifier, dict[str, Any]]:
+    """Return a checkpoint's classifier (tensors `classifier.*`), in eval mode, and its record.
+
+    Raises:
+        CheckpointError: If the file holds another architecture than params ask for.
+    """
+    tensors, record = load_tensors(path)
+    classifier = new_classifier(section)
+    state = {name: _single(tensor) for name, tensor in below(tensors, "classifier").items()}
+    load_state(classifier, state, path)
+    return classifier.eval(), record
+
+
+def load_state(classifier: Classifier, state: dict[str, Tensor], source: Path) -> None:
+    """Load tensors by LibreFace's names; a missing, unknown or misshapen one is an error."""
+    try:
+        classifier.load_state_dict(state)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{source}: not a ResNet-18 of classifier.width {classifier.width}: {detail}"
+        ) from None
+
+
+def record_of(section: Section) -> dict[str, Any]:
+    """Return what a checkpoint must say about its classifier."""
+    return {
+        "width": section.width,
+        "input_size": section.input_size,
+        "output": section.output,
+        "labels": list(EXPRESSIONS),
+    }
+
+
+def _encoder(width: int) -> nn.Sequential:
+    """Return torchvision's resnet18 less its last layer, `width` channels in the first stage.
+
+    The children keep torchvision's order, so that names and weights at width 64 are its own.
+    """
+    stem = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+    encoder = nn.Sequential(
+        stem,
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+        _stage(width, width, stride=1),
+        _stage(width, 2 * width, stride=2),
+        _stage(2 * width, 4 * width, stride=2),
+        _stage(4 * width, 8 * width, stride=2),
+        nn.AdaptiveAvgPool2d(1),
+    )
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return encoder
+
+
+def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    shortcut = None
+    if stride != 1:
+        shortcut = nn.Sequential(conv1x1(inputs, outputs, stride), nn.BatchNorm2d(outputs))
+    return nn.Sequential(
+        BasicBlock(inputs, outputs, stride, shortcut), BasicBlock(outputs, outputs)
+    )
+
+
+def _per_channel(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values).reshape(1, -1, 1, 1)
+
+
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor

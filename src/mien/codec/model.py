@@ -1,0 +1,119 @@
+"""mbt2018-mean (Minnen et al. 2018, mean-scale hyperprior) as CompressAI builds it.
+
+    x --g_a--> y --------Q--> y_hat --g_s--> x_hat
+               |         |
+               h_a   scales, means
+               |         |
+               z --Q--> z_hat --h_s
+
+For 256x256 pictures y is M x 16 x 16 and z is N x 4 x 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from compressai.models import MeanScaleHyperprior
+from torch import Tensor
+
+from mien.errors import CheckpointError
+from mien.params import Codec as Section
+from mien.tensors import below, fingerprint, load_tensors
+
+Codec: TypeAlias = MeanScaleHyperprior
+
+# CompressAI's zoo, `L = lambda * 255^2 * MSE + bpp`, by quality.
+LAMBDAS = {
+    1: 0.0018,
+    2: 0.0035,
+    3: 0.0067,
+    4: 0.0130,
+    5: 0.0250,
+    6: 0.0483,
+    7: 0.0932,
+    8: 0.1800,
+}
+# Rebuilt by `update`; their sizes follow the weights, so a half-precision file leaves them out.
+TABLES = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table")
+
+
+def zoo_channels(quality: int) -> tuple[int, int]:
+    """Return (N, M) of CompressAI's mbt2018-mean at one quality."""
+    return (128, 192) if quality <= 4 else (192, 320)
+
+
+def channels_of(section: Section, quality: int) -> tuple[int, int]:
+    """Return (N, M) as `codec.channels` asks for: null means the zoo's."""
+    return section.channels or zoo_channels(quality)
+
+
+def new_codec(channels: tuple[int, int]) -> Codec:
+    """Return a codec with random weights (from torch's global generator)."""
+    N, M = channels
+    return MeanScaleHyperprior(N, M)
+
+
+def codec_from(tensors: Mapping[str, Tensor], channels: tuple[int, int], source: Path) -> Codec:
+    """Return a codec with these weights, its entropy tables rebuilt when they are not there.
+
+    Args:
+        tensors: CompressAI's state dict, in float32 or half precision.
+        channels: (N, M).
+        source: The file they came from, for the error message.
+
+    Raises:
+        CheckpointError: If a tensor is missing, unknown or has another shape.
+    """
+    codec = new_codec(channels)
+    state = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    has_tables = any(name.endswith("_quantized_cdf") for name in state)
+    if not has_tables:
+        state |= {k: v for k, v in codec.state_dict().items() if k.endswith(TABLES)}
+    try:
+        codec.load_state_dict(state)
+    except (RuntimeError, KeyError) as error:
+        detail = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{source}: not mbt2018-mean, N, M = {channels}: {detail}"
+        ) from None
+    if not has_tables:
+        make_tables(codec)
+    return codec.eval()
+
+
+def load_codec(path: Path) -> tuple[Codec, dict[str, Any]]:
+    """Return a checkpoint's codec (tensors `codec.*`), in eval mode, and its record."""
+    tensors, record = load_tensors(path)
+    try:
+        N, M = record["channels"]
+    except KeyError:
+        raise CheckpointError(
+            f"{path}: its record has no `channels`: it holds no codec"
+        ) from None
+    return codec_from(below(tensors, "codec"), (N, M), path), record
+
+
+def make_tables(codec: Codec) -> None:
+    """Fit the quantiles to the trained densities and make the CDF tables that coding needs.
+
+    Without `force` the tables of before the training stay; with a small learning rate the
+    quantiles lag behind, and the real rate would be far above the estimate.
+    """
+    codec.update(force=True, update_quantiles=True)
+
+
+def codec_id(codec: Codec) -> str:
+    """Return the name that ties streams to the codec able to decode them."""
+    return fingerprint(codec.state_dict())
+
+
+def likelihood_bits(likelihoods: Mapping[str, Tensor]) -> Tensor:
+    """Return the estimated bits of each picture, y and z together: float32 [B]."""
+    bits = [-torch.log2(p).flatten(1).sum(dim=1) for p in likelihoods.values()]
+    return torch.stack(bits).sum(dim=0)

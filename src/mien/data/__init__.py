@@ -1,0 +1,1 @@
+"""Data sets on disk: layouts, the drawn faces, the split, the shards."""

@@ -1,0 +1,1 @@
+"""Pure functions of numbers: rate, distortion, recognition, Bjontegaard, bootstrap."""

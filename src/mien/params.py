@@ -1,0 +1,271 @@
+"""`params.yaml`: one typed, frozen schema for the Snakefile and the command line.
+
+No value has a default here: what a run used can be read off its params file. What the paper
+leaves unsaid is a setting of ours and says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from mien.errors import ParamsError
+
+Strategy = Literal["compression-only", "joint"]
+Quality = Annotated[int, Field(ge=1, le=8)]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+def _multiple_of_64(size: int) -> int:
+    if size < 64 or size % 64:
+        raise ValueError("must be a positive multiple of 64, the total stride of the codec")
+    return size
+
+
+def _ascending(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if list(values) != sorted(set(values)):
+        raise ValueError("must be ascending and without repetition")
+    return values
+
+
+Size64 = Annotated[int, AfterValidator(_multiple_of_64)]
+# YAML has lists, frozen sections want tuples: only the container is converted.
+Weights = Annotated[
+    tuple[NonNegativeFloat, ...], Field(strict=False), AfterValidator(_ascending)
+]
+Qualities = Annotated[
+    tuple[Quality, ...], Field(strict=False, min_length=1), AfterValidator(_ascending)
+]
+Strategies = Annotated[tuple[Strategy, ...], Field(strict=False, min_length=1)]
+Channels = Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown, missing and mistyped keys are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Faces(Section):
+    """Section `data.faces`: the drawn data set, written to `data.root` when asked for."""
+
+    train: PositiveInt  # images in train_set
+    test: PositiveInt  # images in val_set, which is the test set
+    seed: NonNegativeInt
+
+
+class Data(Section):
+    """Section `data`: where the images are and how `val` is carved from the training part."""
+
+    name: str  # how captions call the data set
+    root: str  # a folder in AffectNet's layout
+    faces: Faces | None  # null: `root` is the user's; else it is drawn there
+    val_fraction: Fraction  # of train_set; unsaid in the paper
+    seed: NonNegativeInt
+
+
+class Shards(Section):
+    """Section `shards`: the pictures everything downstream reads."""
+
+    image_size: Size64  # pixels; the paper resizes 224 to 256
+    format: Literal["webp", "png"]  # both lossless
+    filter: Literal["bilinear", "bicubic", "lanczos"]  # unsaid in the paper
+    images_per_shard: PositiveInt
+
+
+class Codec(Section):
+    """Section `codec`: mbt2018-mean and where its pretrained weights come from."""
+
+    qualities: Qualities  # the zoo's names of the rate points
+    channels: Channels | None  # (N, M); null: the zoo's for each quality
+    weights: (
+        str  # `scratch`, `compressai` (the zoo), or a folder of codec-q<quality>.safetensors
+    )
+
+
+class Classifier(Section):
+    """Section `classifier`: LibreFace's ResNet-18."""
+
+    width: PositiveInt  # channels of the first stage; 64 is ResNet-18
+    input_size: PositiveInt  # pixels; LibreFace 224
+    output: Literal["logits", "sigmoid"]  # what the cross entropy sees; LibreFace: sigmoid
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    weights: str  # `scratch`, a .safetensors file of ours, or LibreFace's resnet.pt
+
+
+class LossWeights(Section):
+    """Section `loss`: the reference weights of eq. 1 of the paper, which does not state them.
+
+    At bpp = mse = 1 and ce = 0 the loss is the one the zoo's codec of that quality was trained
+    with: R + lambda_q * 255^2 * MSE.
+    """
+
+    bpp: NonNegativeFloat  # per bit/pixel of y and z together
+    mse: NonNegativeFloat  # per lambda_q * 255^2 * MSE on [0, 1] images
+    ce: NonNegativeFloat  # per nat of cross entropy on the decoded image
+
+
+class Sweep(Section):
+    """Section `sweep`: one weight at a time moved away from `loss` (Fig. 3 of the paper)."""
+
+    quality: Quality
+    bpp: Weights
+    mse: Weights
+    ce: Weights
+
+
+class PretrainCodec(Section):
+    """Section `pretrain.codec`: the chain from the highest quality down."""
+
+    first_steps: PositiveInt  # the highest quality, from random weights
+    next_steps: PositiveInt  # each lower one, from the quality above it
+    batch_size: PositiveInt
+    crop: Size64  # pixels
+    lr: PositiveFloat
+    aux_lr: PositiveFloat
+    clip_norm: PositiveFloat
+
+
+class PretrainClassifier(Section):
+    """Section `pretrain.classifier`: on raw images."""
+
+    steps: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Pretrain(Section):
+    """Section `pretrain`: for what `codec.weights`, `classifier.weights` call scratch."""
+
+    seed: NonNegativeInt
+    evaluations: PositiveInt  # looks at `val` per training; the best one is kept
+    val_images: PositiveInt | None  # null: all of `val`
+    codec: PretrainCodec
+    classifier: PretrainClassifier
+
+
+class Finetune(Section):
+    """Section `finetune`: the paper's schedule, and ours where it is silent."""
+
+    epochs: PositiveInt  # at most
+    images_per_epoch: PositiveInt | None  # null: the whole training part
+    batch_size: PositiveInt
+    lr: PositiveFloat  # codec, AdamW
+    aux_lr: PositiveFloat  # quantiles of the entropy bottleneck, Adam
+    classifier_lr: PositiveFloat  # AdamW; unsaid in the paper, one lr for both there
+    weight_decay: NonNegativeFloat
+    clip_norm: PositiveFloat  # by norm, over all trained parameters; unsaid in the paper
+    flip: bool
+    update_batch_norm: bool  # of the classifier in `joint`; unsaid in the paper
+    lr_factor: Fraction  # ReduceLROnPlateau on the val loss; unsaid in the paper
+    lr_patience: NonNegativeInt  # epochs
+    patience: PositiveInt  # epochs without a better val loss before stopping
+    val_images: PositiveInt | None  # null: all of `val`
+    seed: NonNegativeInt
+
+
+class Evaluate(Section):
+    """Section `evaluate`: what the test set goes through, and its statistics."""
+
+    batch_size: PositiveInt
+    examples: PositiveInt  # test images kept as decoded pictures for Fig. 4
+    resamples: PositiveInt  # of the bootstrap over test images
+    seed: NonNegativeInt
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    data: Data
+    shards: Shards
+    codec: Codec
+    classifier: Classifier
+    strategies: Strategies
+    loss: LossWeights
+    sweep: Sweep
+    pretrain: Pretrain
+    finetune: Finetune
+    evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _sweep_has_a_codec(self) -> Params:
+        if self.sweep.quality not in self.codec.qualities:
+            raise ValueError(
+                f"sweep.quality {self.sweep.quality} is not one of "
+                f"codec.qualities {list(self.codec.qualities)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Params:
+        if self.pretrain.codec.crop > self.shards.image_size:
+            raise ValueError(
+                f"pretrain.codec.crop {self.pretrain.codec.crop} is larger than "
+                f"shards.image_size {self.shards.image_size}"
+            )
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params file.
+
+    Raises:
+        ParamsError: One line that names the file, the first offending key, the value seen and
+            what would do.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file: copy one from presets/") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ParamsError(f"{path}: has no sections: copy one from presets/")
+    try:
+        return Params.model_validate(tree)
+    except ValidationError as error:
+        raise ParamsError(f"{path}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the sections together"
+    text = f"{key}: {_explained(first['type'], first['msg'], first['input'])}"
+    return text if len(problems) == 1 else f"{text} (and {len(problems) - 1} more)"
+
+
+def _explained(kind: str, message: str, value: Any) -> str:
+    if kind == "extra_forbidden":
+        return "unknown key: remove it or mend its spelling"
+    if kind == "missing":
+        return "missing key: add it (see presets/affectnet.yaml)"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    if isinstance(value, str) and _is_number(value):
+        return f"{value!r} is text in YAML, not a number: write it with a dot, as in 1.0e-4"
+    return f"{message}, not {value!r}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The loss, the engine and its optimisers."""
