@@ -25,6 +25,9 @@ from pydantic import (
 
 from mien.errors import ParamsError
 
+SCRATCH = "scratch"  # `weights`: train here, from random values
+ZOO = "compressai"  # `codec.weights`: the files of CompressAI's zoo
+
 Strategy = Literal["compression-only", "joint"]
 Quality = Annotated[int, Field(ge=1, le=8)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]

@@ -56,6 +56,11 @@ def examples(run: Run) -> Path:
     return run_folder(run) / "examples.parquet"
 
 
+def evaluation_manifest(run: Run) -> Path:
+    """Return the manifest of what `decode` wrote."""
+    return run_folder(run) / "evaluation.json"
+
+
 def manifest_of(payload: Path) -> Path:
     """Return the manifest beside a payload: `x.safetensors` has `x.json`."""
     return payload.with_suffix(".json")

@@ -8,6 +8,7 @@ from mien.errors import ParamsError
 from mien.params import LossWeights, Params
 
 PRETRAINED = "pretrained"  # the baseline: nobody is trained
+JOINT = "joint"  # codec and classifier are trained together
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from mien.errors import CheckpointError
@@ -31,7 +31,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str,
     text = json.dumps({**record, "schema": SCHEMA_VERSION}, sort_keys=True)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        save_file(plain, temporary, metadata={_RECORD: text})
+        temporary.write_bytes(save(plain, metadata={_RECORD: text}))
     write_manifest(path.with_suffix(".json"), [path], record=json.loads(text))
 
 

@@ -47,7 +47,7 @@ def libreface_classifier(path: Path, section: Section) -> Classifier:
 
 
 def classifier_from_libreface(path: Path, section: Section) -> Classifier:
-    """Return a classifier from a file in LibreFace's format: its tensors are at `model`."""
+    """Return a classifier from a file in LibreFace's format: tensors at `model`."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["model"]
     except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:

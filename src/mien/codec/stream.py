@@ -6,14 +6,15 @@ first ends. CompressAI converts its whole padded CDF table into lists for every 
 over the rows in use, cut to their lengths. The bytes are the same.
 
 The hyper-synthesis runs in float32 on both sides: a stream is only sure to decode on the
-machine, with the number of threads and in the batches it was made with. Whoever decodes
-compares the digest of the symbols, so that a difference is an error and not a wrong picture.
+machine and in the batches it was made with. Whoever decodes compares the digests of the
+symbols, so that a difference is an error and not a wrong picture.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,7 +153,8 @@ class StreamCoder:
     def _hyper(self, z_symbols: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return z_hat, scales and means: the one path that encoder and decoder share."""
         z_hat = self.codec.entropy_bottleneck.dequantize(z_symbols, self._medians())
-        scales, means = self.codec.h_s(z_hat).chunk(2, 1)
+        with _one_thread():
+            scales, means = self.codec.h_s(z_hat).chunk(2, 1)
         return z_hat, scales, means
 
     def _estimated_bits(
@@ -206,6 +208,17 @@ def to_8_bit(x_hat: Tensor) -> Tensor:
 
 def _ints(tensor: Tensor) -> Ints:
     return tensor.to(torch.int32).cpu().numpy()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep the number of threads from changing a float that both sides must agree on."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _varint(number: int) -> bytes:

@@ -13,6 +13,7 @@ from compressai.zoo.pretrained import load_pretrained
 
 from mien.codec.model import Codec, codec_from, load_codec, zoo_channels
 from mien.errors import CheckpointError
+from mien.params import ZOO
 
 ZOO_FOLDER = Path("data/raw/compressai")
 
@@ -28,7 +29,7 @@ def pretrained_codec(weights: str, quality: int, channels: tuple[int, int]) -> C
     Raises:
         CheckpointError: If the file is missing, damaged or of another architecture.
     """
-    if weights == "compressai":
+    if weights == ZOO:
         return zoo_codec(quality, channels)
     path = Path(weights) / f"codec-q{quality}.safetensors"
     codec, record = load_codec(path)

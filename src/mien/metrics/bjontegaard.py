@@ -86,7 +86,7 @@ def envelope(measured: Curve) -> Curve:
 
 
 def compare(anchor: Curve, test: Curve, method: str = PRIMARY) -> Comparison:
-    """Compare two curves as they are given; take their `envelope` first for the primary figures.
+    """Compare two curves as they are given; the primary figures are those of their envelopes.
 
     Of equal neighbouring accuracies BD-Rate keeps the one with the lowest rate: the rate at
     which that accuracy is reached.

@@ -31,10 +31,10 @@ def integral(x: Floats, y: Floats, low: Floats, high: Floats) -> Floats:
         start, stop = (
             np.clip((bound[:, None] - x[:, :-1]) / width, 0.0, 1.0) for bound in (low, high)
         )
-        pieces = _antiderivative(stop, y, slopes, width) - _antiderivative(
-            start, y, slopes, width
-        )
-        return (width * pieces).sum(axis=1)
+        upper = _antiderivative(stop, y, slopes, width)
+        lower = _antiderivative(start, y, slopes, width)
+        total: Floats = (width * (upper - lower)).sum(axis=1)
+        return total
 
 
 def _antiderivative(t: Floats, y: Floats, slopes: Floats, width: Floats) -> Floats:
@@ -42,12 +42,9 @@ def _antiderivative(t: Floats, y: Floats, slopes: Floats, width: Floats) -> Floa
     left, right = y[:, :-1], y[:, 1:]
     rise_left, rise_right = width * slopes[:, :-1], width * slopes[:, 1:]
     t2, t3, t4 = t**2, t**3, t**4
-    return (
-        left * (t - t3 + t4 / 2)
-        + right * (t3 - t4 / 2)
-        + rise_left * (t2 / 2 - 2 * t3 / 3 + t4 / 4)
-        + rise_right * (t4 / 4 - t3 / 3)
-    )
+    values: Floats = left * (t - t3 + t4 / 2) + right * (t3 - t4 / 2)
+    rises: Floats = rise_left * (t2 / 2 - 2 * t3 / 3 + t4 / 4) + rise_right * (t4 / 4 - t3 / 3)
+    return values + rises
 
 
 def _slopes(width: Floats, secant: Floats) -> Floats:
@@ -64,9 +61,16 @@ def _slopes(width: Floats, secant: Floats) -> Floats:
     return np.column_stack([first, inner, last])
 
 
-def _end_slope(width: Floats, next_width: Floats, secant: Floats, next_secant: Floats) -> Floats:
-    """Return the three-point slope at an end, limited so that the curve keeps its shape, [B]."""
-    slope = ((2 * width + next_width) * secant - width * next_secant) / (width + next_width)
-    limited = (np.sign(secant) != np.sign(next_secant)) & (abs(slope) > 3 * abs(secant))
-    slope = np.where(limited, 3 * secant, slope)
-    return np.where(np.sign(slope) != np.sign(secant), 0.0, slope)
+def _end_slope(width: Floats, next_width: Floats, secant: Floats, beyond: Floats) -> Floats:
+    """Return the three-point slope at an end, limited so that the curve keeps its shape, [B].
+
+    Args:
+        width: Of the outermost piece, [B].
+        next_width: Of its neighbour, [B].
+        secant: Of the outermost piece, [B].
+        beyond: The secant of its neighbour, [B].
+    """
+    slope = ((2 * width + next_width) * secant - width * beyond) / (width + next_width)
+    turns = np.sign(secant) != np.sign(beyond)
+    limited = np.where(turns & (abs(slope) > 3 * abs(secant)), 3 * secant, slope)
+    return np.where(np.sign(slope) != np.sign(secant), 0.0, limited)

@@ -112,7 +112,9 @@ def unit_sides(units: Units, *numbers: int) -> tuple[float, float]:
 def _residual(rng: np.random.Generator) -> Units:
     present = rng.uniform(size=len(UNITS)) < RESIDUAL_OFTEN
     strength = rng.uniform(0.0, RESIDUAL, len(UNITS)) * present
-    return {number: _two_sided(float(s), rng) for number, s in zip(UNITS, strength, strict=True)}
+    return {
+        number: _two_sided(float(s), rng) for number, s in zip(UNITS, strength, strict=True)
+    }
 
 
 def _two_sided(strength: float, rng: np.random.Generator) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mien.data.face_landmarks import Points, landmarks_at_rest
+from mien.data.portrait.landmarks import Points, landmarks_at_rest
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,20 @@ class Head:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is and how it is turned."""
+    """Where the head is, how it is turned, and where the eyes look."""
 
     yaw: float  # radians; positive turns the nose to the right of the picture
     pitch: float  # radians; positive looks up
     roll: float  # radians; positive tilts the head clockwise
     unit: float  # pixels per face unit, relative to the picture's side
     centre: tuple[float, float]  # of the eye line, relative to the picture's side
+    gaze: tuple[float, float]  # of the irises, right and down, face units
 
 
 def sample_head(rng: np.random.Generator) -> Head:
     """Draw the shape of one person's head and of the face at rest."""
     points = landmarks_at_rest()
-    wide, jaw, chin = rng.normal(1.0, (0.05, 0.055, 0.03))
+    wide, jaw, chin = rng.normal(1.0, (0.055, 0.08, 0.035))
     points[:17, 0] *= wide * (1 + (jaw - 1) * np.sin(np.linspace(0, np.pi, 17)) ** 2)
     points[3:14, 1] *= chin
     _vary(points[17:27], rng, about=(0.0, -0.25), scale_sd=(0.04, 0.25), shift_sd=0.022)
@@ -47,15 +48,17 @@ def sample_head(rng: np.random.Generator) -> Head:
 def sample_pose(rng: np.random.Generator) -> Pose:
     """Draw a pose as loose crops of found photographs have it."""
     yaw, pitch, roll = np.clip(rng.normal(0.0, (0.13, 0.07, 0.09)), -0.28, 0.28)
-    x, y = rng.normal((0.5, 0.44), 0.018)
-    unit = rng.uniform(0.345, 0.405)
-    return Pose(float(yaw), float(pitch), float(roll), float(unit), (float(x), float(y)))
+    x, y = rng.normal((0.5, 0.43), 0.018)
+    unit = float(rng.uniform(0.36, 0.425))
+    right, down = rng.normal(0.0, (0.022, 0.01))
+    gaze = (float(right), float(down))
+    return Pose(float(yaw), float(pitch), float(roll), unit, (float(x), float(y)), gaze)
 
 
 def depth(points: Points, head: Head) -> Points:
-    """Return how far points [..., 2] of the face lie in front of the ears' plane, face units."""
+    """Return how far points [..., 2] lie in front of the plane of the ears, face units."""
     x, y = points[..., 0], points[..., 1]
-    radius2 = (x / (head.half_width * 1.02)) ** 2 + ((y - 0.05) / 1.22) ** 2
+    radius2 = (x / (head.half_width * 1.1)) ** 2 + ((y - 0.05) / 1.3) ** 2
     nose = 0.22 * np.exp(-((x / 0.11) ** 2) - ((y - 0.38) / 0.2) ** 2)
     return np.asarray(0.7 * np.sqrt(np.maximum(1.0 - radius2, 0.0)) + nose)
 
@@ -86,9 +89,9 @@ def face_coordinates(head: Head, pose: Pose, size: int) -> Points:
     tilt = np.array([np.cos(pose.yaw), np.cos(pose.pitch)])
     lean = np.array([np.sin(pose.yaw), -np.sin(pose.pitch)])
     points = seen / tilt
-    for _ in range(3):
+    for _ in range(2):
         points = (seen - depth(points, head)[..., None] * lean) / tilt
-    return points
+    return np.asarray(points)
 
 
 def _placed(seen: Points, pose: Pose, size: int) -> Points:

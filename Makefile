@@ -1,0 +1,32 @@
+# Everything a person types. `make help` lists it.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+# Without a GPU, two single-threaded jobs side by side beat one on two threads.
+GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
+SLOTS := $(if $(filter-out 0,$(GPUS)),$(GPUS),$(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 ))))
+MAX_THREADS := $(shell n=$$(nproc); echo $$(( n > $(SLOTS) ? n / $(SLOTS) : 1 )))
+SNAKEMAKE := $(RUN) snakemake --cores all --resources gpu=$(SLOTS) --max-threads $(MAX_THREADS)
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check bench
+
+help: ## List the targets.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+env: ## Set up .venv from the lock; nothing when that is done.
+	@$(PYTHON) tools/environment.py
+
+demo: env ## Run everything params.yaml asks for: by default on faces drawn here, in minutes.
+	@$(SNAKEMAKE) --quiet rules
+	@$(RUN) mien show
+
+test: env ## Run the tests, a whole workflow at toy scale among them.
+	@$(RUN) pytest -q
+
+check: env ## Check format, types, floors and the workflow's form.
+	@$(RUN) tools/check
+
+bench: env ## Measure; prints ratios against named peers.
+	@$(RUN) python benchmarks/streams.py

@@ -1,0 +1,45 @@
+"""mien: from a folder of faces to the tables and figures of the paper.
+
+    snakemake --cores all --resources gpu=1
+"""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from mien import paths, workflow as plan
+from mien.errors import MienError
+from mien.params import SCRATCH, load_params
+
+min_version("9.5")
+
+try:
+    PARAMS = load_params(paths.PARAMS)
+    plan.check_data_root(PARAMS)
+except MienError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    quality=r"[1-8]",
+    strategy=r"[a-z-]+",
+    setting=r"q[1-8](-(bpp|mse|ce)[0-9.e+-]+)?",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/finetune.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/demo_weights.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        plan.everything(PARAMS),

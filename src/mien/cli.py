@@ -1,0 +1,187 @@
+"""`mien`: one subcommand per stage. Heavy imports wait inside the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from mien import paths
+from mien.errors import MienError
+from mien.params import Params, load_params
+from mien.runs import Run
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or 2 after printing why the input was refused."""
+    args = parser().parse_args(argv)
+    try:
+        args.run(args)
+    except MienError as error:  # the user's to mend; anything else keeps its traceback
+        print(f"mien {args.command}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all subcommands."""
+    top = argparse.ArgumentParser(
+        prog="mien",
+        description="Learned image compression that keeps facial expressions readable.",
+        epilog="The workflow calls these: `snakemake --cores all --resources gpu=1`.",
+    )
+    top.add_argument("--version", action="version", version=f"mien {version('mien')}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    faces = _add(commands, "faces", _faces, "draw the embedded faces in AffectNet's layout")
+    faces.add_argument("root", type=Path, nargs="?", help="default: what section data asks for")
+    faces.add_argument("--train", type=int, default=2000, help="images to draw in train_set")
+    faces.add_argument("--test", type=int, default=400, help="images to draw in val_set")
+    faces.add_argument("--seed", type=int, default=0)
+    _add(commands, "ingest", _ingest, "list and check the data set: data/index.parquet")
+    _add(commands, "shard", _shard, "write the pictures as WebDataset shards")
+    codec = _add(commands, "pretrain-codec", _pretrain_codec, "one pretrained codec")
+    codec.add_argument("quality", type=int, help="1..8")
+    _add(commands, "pretrain-classifier", _pretrain_classifier, "the pretrained classifier")
+    for name, command, text in (
+        ("finetune", _finetune, "train one run"),
+        ("encode", _encode, "write the test set as one run's bitstreams"),
+        ("decode", _decode, "read them back, classify and measure the pictures"),
+    ):
+        run = _add(commands, name, command, text)
+        run.add_argument("strategy", help="pretrained, compression-only or joint")
+        run.add_argument("setting", help="such as q3 or q3-ce0.1")
+    _add(commands, "summarise", _summarise, "metrics.json and the statistics behind the tables")
+    _add(commands, "tables", _tables, "tables/ in Markdown, LaTeX and CSV")
+    _add(commands, "figures", _figures, "figures/ in PDF and PNG")
+    _add(commands, "report", _report, "report.html, one page that needs no network")
+    _add(commands, "show", _show, "print the BD table")
+    return top
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Command,
+    text: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--params", type=Path, default=paths.PARAMS, help="%(default)s")
+    command.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="default: all, %(default)s"
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _params(args: argparse.Namespace) -> Params:
+    return load_params(args.params)
+
+
+def _network_params(args: argparse.Namespace) -> Params:
+    """Return the params of a command that runs networks, on so many threads."""
+    params = _params(args)
+    import torch
+
+    torch.set_num_threads(args.threads)
+    return params
+
+
+def _run_of(args: argparse.Namespace) -> Run:
+    return Run(args.strategy, args.setting)
+
+
+def _faces(args: argparse.Namespace) -> None:
+    if args.root is None:
+        from mien.stages.faces import draw
+
+        draw(_params(args), args.threads)
+    else:
+        from mien.data.faces import write_affectnet
+
+        write_affectnet(args.root, args.train, args.test, args.seed, args.threads)
+
+
+def _ingest(args: argparse.Namespace) -> None:
+    from mien.stages.ingest import ingest
+
+    ingest(_params(args), args.threads)
+
+
+def _shard(args: argparse.Namespace) -> None:
+    from mien.stages.shard import shard
+
+    shard(_params(args), args.threads)
+
+
+def _pretrain_codec(args: argparse.Namespace) -> None:
+    params = _network_params(args)
+    from mien.stages.pretrain import pretrain_codec
+
+    pretrain_codec(params, args.quality)
+
+
+def _pretrain_classifier(args: argparse.Namespace) -> None:
+    params = _network_params(args)
+    from mien.stages.pretrain import pretrain_classifier
+
+    pretrain_classifier(params)
+
+
+def _finetune(args: argparse.Namespace) -> None:
+    params = _network_params(args)
+    from mien.stages.finetune import finetune
+
+    finetune(params, _run_of(args))
+
+
+def _encode(args: argparse.Namespace) -> None:
+    params = _network_params(args)
+    from mien.stages.encode import encode
+
+    encode(params, _run_of(args))
+
+
+def _decode(args: argparse.Namespace) -> None:
+    params = _network_params(args)
+    from mien.stages.decode import decode
+
+    decode(params, _run_of(args))
+
+
+def _summarise(args: argparse.Namespace) -> None:
+    from mien.stages.summarise import summarise
+
+    summarise(_params(args))
+
+
+def _tables(args: argparse.Namespace) -> None:
+    from mien.stages.tables import tables
+
+    tables(_params(args))
+
+
+def _figures(args: argparse.Namespace) -> None:
+    from mien.stages.figures import figures
+
+    figures(_params(args))
+
+
+def _report(args: argparse.Namespace) -> None:
+    from mien.stages.report import report
+
+    report(_params(args))
+
+
+def _show(args: argparse.Namespace) -> None:
+    from mien.stages.tables import bd_text
+
+    print(bd_text(_params(args)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""`streams.parquet`: the test set as bitstreams, and what a receiver of all of them shares.
+
+One row per picture (key, stream, estimated_bits, encode_seconds); the codec, the size of the
+pictures and of the batches they were coded in, and two digests are in the file's metadata: of
+the streams, checked before the entropy coder sees a byte, and of the integers they decode to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mien.errors import StreamError
+from mien.files import replacing, write_manifest
+
+_RECORD = b"mien"
+SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("stream", pa.binary(), nullable=False),
+        pa.field("estimated_bits", pa.float64(), nullable=False),
+        pa.field("encode_seconds", pa.float64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all streams of an archive have in common.
+
+    Attributes:
+        codec: `codec_id` of the only codec that decodes them.
+        entropy: The entropy coding: `stock`, CompressAI's.
+        height: Pixels.
+        width: Pixels.
+        batch_size: Pictures coded together; the last batch may be smaller.
+        streams: Digest of all streams in order.
+        symbols: Digest of all symbols in order.
+    """
+
+    codec: str
+    entropy: str
+    height: int
+    width: int
+    batch_size: int
+    streams: str
+    symbols: str
+
+
+def digest_of(parts: Iterable[bytes]) -> str:
+    """Return a digest of byte strings in order; their lengths count."""
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.hexdigest()
+
+
+def write_archive(path: Path, table: pa.Table, shared: Shared) -> None:
+    """Write the archive and, last, its manifest."""
+    record = json.dumps(asdict(shared), sort_keys=True).encode()
+    with replacing(path) as temporary:
+        pq.write_table(table.replace_schema_metadata({_RECORD: record}), temporary)
+    n_bytes = sum(len(stream) for stream in table["stream"].to_pylist())
+    write_manifest(path.with_suffix(".json"), [path], n=table.num_rows, n_bytes=n_bytes)
+
+
+def read_archive(path: Path) -> tuple[pa.Table, Shared]:
+    """Return the rows and what they share.
+
+    Raises:
+        StreamError: If the file is missing or not one of ours, or a stream was changed.
+    """
+    if not path.is_file():
+        raise StreamError(f"{path}: no such archive of streams")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise StreamError(f"{path}: not a whole parquet file: {error}") from None
+    metadata = table.schema.metadata or {}
+    if _RECORD not in metadata or table.schema.names != SCHEMA.names:
+        raise StreamError(f"{path}: not an archive of streams that mien wrote")
+    shared = Shared(**json.loads(metadata[_RECORD]))
+    if digest_of(table["stream"].to_pylist()) != shared.streams:
+        raise StreamError(f"{path}: a stream was changed: encode the test set again")
+    return table, shared

@@ -1,0 +1,1 @@
+"""The parametric portrait: what a face does, its shape, looks, light and picture."""

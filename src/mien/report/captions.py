@@ -1,0 +1,139 @@
+"""What every table and figure shows, in words: one place for all formats.
+
+A caption names the data set, the number of images, the seeds and the commit, so that a table
+cut out of its report still says what it rests on.
+"""
+
+from __future__ import annotations
+
+from mien.report.statistics import Statistics
+
+STRATEGY_NAMES = {
+    "pretrained": "pretrained (baseline)",
+    "compression-only": "compression-only",
+    "joint": "joint",
+}
+WEIGHT_NAMES = {"bpp": "rate weight w_bpp", "ce": "CE weight w_ce", "mse": "MSE weight w_mse"}
+SWEEPS = {"fig3a": "bpp", "fig3b": "ce", "fig3c": "mse"}  # the paper's order
+
+TITLES = {
+    "table1": "Table 1",
+    "table2": "Table 2",
+    "classes": "Recall per expression",
+    "methods": "Other interpolations",
+    "runs": "All runs",
+    "fig2": "Figure 2",
+    "fig3a": "Figure 3a",
+    "fig3b": "Figure 3b",
+    "fig3c": "Figure 3c",
+    "fig4": "Figure 4",
+}
+
+_DELTAS = (
+    "BD-Accuracy is the mean difference in accuracy at equal log rate, BD-Rate the mean "
+    "difference in rate at equal accuracy, both against the pretrained codec with the "
+    "pretrained classifier."
+)
+
+
+def caption(name: str, statistics: Statistics) -> str:
+    """Return the caption of a table or figure, its source included.
+
+    Args:
+        name: A key of `TITLES`.
+        statistics: What it shows.
+    """
+    return f"{_subject(name, statistics)} {source(statistics)}"
+
+
+def source(statistics: Statistics) -> str:
+    """Return data set, number of images, seeds and commit, and what they do not allow."""
+    dataset, made = statistics.dataset, statistics.provenance
+    absent = f" (none of {', '.join(dataset.absent)})" if dataset.absent else ""
+    text = (
+        f"{dataset.name}, n = {dataset.n:,} test images{absent}, one training per run "
+        f"(seed {made.finetune_seed}), commit {made.commit}."
+    )
+    if comparable(statistics):
+        return text
+    return f"{text} Not comparable with the paper's numbers, which are on AffectNet."
+
+
+def comparable(statistics: Statistics) -> bool:
+    """Whether the numbers are on the paper's data set."""
+    return statistics.dataset.name.casefold() == "affectnet"
+
+
+def intervals(statistics: Statistics) -> str:
+    """Return how the intervals were made."""
+    made = statistics.provenance
+    return (
+        f"95 % paired-bootstrap interval over test images ({made.resamples:,} resamples, "
+        f"seed {made.bootstrap_seed})"
+    )
+
+
+def table2_strategy(statistics: Statistics) -> str:
+    """Return the strategy that Table 2 lists: `joint`, or the last one trained without it."""
+    return "joint" if "joint" in statistics.trained else statistics.trained[-1]
+
+
+def _subject(name: str, statistics: Statistics) -> str:
+    brackets = f"Brackets: {intervals(statistics)}; bold: it excludes zero."
+    bands = f"bands: {intervals(statistics)}"
+    if name in SWEEPS:
+        return _sweep_subject(SWEEPS[name], statistics)
+    return {
+        "table1": (
+            f"{_DELTAS} PCHIP on the non-decreasing envelope of the rate points. {brackets} "
+            "Overlap: the share of both curves' range in which they are compared, and the "
+            "measured points in it (baseline + strategy)."
+        ),
+        "table2": (
+            f"Accuracy of the {table2_strategy(statistics)} models on decoded test images, of "
+            f"the same classifier on the raw ones, and the difference. {brackets}"
+        ),
+        "classes": (
+            f"Recall per expression on decoded test images at {statistics.middle}, the middle "
+            f"rate point. Brackets: {intervals(statistics)}."
+        ),
+        "methods": (
+            f"{_DELTAS} By interpolation, on the non-decreasing envelope of the rate points "
+            "and on the points as measured; Table 1 is PCHIP on the envelope."
+        ),
+        "runs": (
+            "Every run on the test set: rate from the stored bytes and by the likelihood "
+            "estimate, what the run's classifier recognises on decoded and on raw images, and "
+            "the distortion. Macro F1 and unweighted average recall (UAR), on decoded images, "
+            f"are means over the expressions present. {brackets}"
+        ),
+        "fig2": (
+            "Accuracy on decoded test images over rate. Dashed: the same classifiers on raw "
+            f"images; {bands}."
+        ),
+        "fig4": (
+            "Test faces decoded from their bitstreams, started from the codecs of quality "
+            f"{', '.join(shown_rates(statistics))}. Under each: the rate of this picture and "
+            "the expression recognised in it, with a cross where it is not the labelled one. "
+            "The faces are the first by key of two expressions, not chosen by eye."
+        ),
+    }[name]
+
+
+def _sweep_subject(weight: str, statistics: Statistics) -> str:
+    others = [
+        f"w_{name} = {getattr(statistics.weights, name):g}"
+        for name in ("bpp", "ce", "mse")
+        if name != weight
+    ]
+    return (
+        f"Effect of the {WEIGHT_NAMES[weight]} on accuracy and rate at quality "
+        f"{statistics.sweep_quality}, {' and '.join(others)} fixed; open marker: the reference "
+        f"weight; bars: {intervals(statistics)}."
+    )
+
+
+def shown_rates(statistics: Statistics) -> list[str]:
+    """Return the settings of low, medium and high rate, fewer if there are fewer."""
+    reference = statistics.reference
+    return list(dict.fromkeys([reference[0], statistics.middle, reference[-1]]))

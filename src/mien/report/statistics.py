@@ -1,0 +1,208 @@
+"""The record between `summarise` and everything shown: results/statistics.json.
+
+A number in a table, a figure or the page comes from here and from nowhere else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mien.errors import DataError
+from mien.expressions import EXPRESSIONS
+from mien.files import write_json
+from mien.params import LossWeights
+from mien.runs import PRETRAINED, Run
+
+STATISTICS = Path("results/statistics.json")
+DECIMALS = 6  # of every float in the file: beyond them the machine shows, not the data
+MOST_ABSENT = 0.05  # share of resamples without a value that a claim may rest on
+
+
+class Record(BaseModel):
+    """A part of statistics.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Estimate(Record):
+    """A quantity with its 95 % paired-bootstrap interval over test images.
+
+    `value` is None exactly when `reason` says why. `absent` is the share of resamples without
+    a value; the interval is that of the others, and None when there are none.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    absent: float
+    reason: str | None
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the sign is established: 0 is outside, and nearly every resample counted."""
+        if self.low is None or self.high is None or self.absent > MOST_ABSENT:
+            return False
+        return self.low > 0 or self.high < 0
+
+
+class Measured(Estimate):
+    """An estimate that is never absent: every resample has an accuracy."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Dataset(Record):
+    """The test set."""
+
+    name: str
+    n: int  # images
+    image_size: int  # pixels, of the coded square picture
+    counts: dict[str, int]  # images per expression, absent ones with 0
+
+    @property
+    def absent(self) -> list[str]:
+        """The expressions without a test image."""
+        return [expression for expression in EXPRESSIONS if self.counts[expression] == 0]
+
+
+class Provenance(Record):
+    """What made the numbers, and how many."""
+
+    commit: str
+    finetune_seed: int
+    resamples: int
+    bootstrap_seed: int
+
+
+class RunStatistics(Record):
+    """One run on the test set."""
+
+    quality: int
+    weights: LossWeights | None  # None: not trained here (`pretrained`)
+    bpp: float  # bit/pixel, stored bytes
+    estimated_bpp: float  # bit/pixel, by the likelihoods
+    n_bytes: float  # mean per image
+    psnr: float | None  # dB, mean; None if a picture came back identical (infinite)
+    ms_ssim: float | None  # mean; None if the pictures are too small for it
+    macro_f1: float  # percent
+    uar: float  # percent, unweighted average recall
+    accuracy: Measured  # percent, on decoded images
+    raw_accuracy: Measured  # percent, same classifier on raw images
+    change: Measured  # percentage points, decoded minus raw
+
+
+class Shared(Record):
+    """What a strategy's curve and the baseline's share of one axis."""
+
+    fraction: float  # of the range both cover together, 0..1
+    baseline_points: int
+    points: int
+
+
+class Delta(Record):
+    """A delta by one method, or the reason why there is none."""
+
+    value: float | None
+    reason: str | None
+
+
+class Pair(Record):
+    """Both deltas by one method."""
+
+    bd_accuracy: Delta  # percentage points
+    bd_rate: Delta  # percent
+
+
+class Bjontegaard(Record):
+    """A strategy against the baseline over the rate points."""
+
+    bd_accuracy: Estimate  # percentage points
+    bd_rate: Estimate  # percent
+    rate_overlap: Shared  # what BD-Accuracy averages over
+    accuracy_overlap: Shared  # what BD-Rate averages over
+    on_envelope: dict[str, Pair]  # per method; `pchip` holds the primary figures
+    as_measured: dict[str, Pair]  # per method, on the points as they are
+
+
+class SweepPoint(Record):
+    """One setting of a sweep."""
+
+    setting: str
+    value: float  # of the weight that is swept
+
+
+class Statistics(Record):
+    """All of statistics.json."""
+
+    schema_version: Literal[1] = 1
+    dataset: Dataset
+    provenance: Provenance
+    strategies: list[str]  # the baseline first
+    reference: list[str]  # settings of the rate points, by ascending quality
+    weights: LossWeights  # the reference weights
+    sweep_quality: int
+    sweeps: dict[str, list[SweepPoint]]  # per weight, by ascending value
+    runs: dict[str, dict[str, RunStatistics]]  # strategy, setting
+    recall: dict[str, dict[str, Estimate]]  # strategy, expression; at `middle`; percent
+    bjontegaard: dict[str, Bjontegaard]  # strategy
+
+    @property
+    def middle(self) -> str:
+        """The setting in the middle of the rate points."""
+        return middle_of(self.reference)
+
+    @property
+    def trained(self) -> list[str]:
+        """The strategies that train something."""
+        return [strategy for strategy in self.strategies if strategy != PRETRAINED]
+
+
+def write_statistics(path: Path, statistics: Statistics) -> None:
+    """Write statistics.json, every float rounded to `DECIMALS`."""
+    write_json(path, rounded(statistics.model_dump(), DECIMALS))
+
+
+def read_statistics(path: Path, runs: list[Run]) -> Statistics:
+    """Read statistics.json and check that it is about the runs that are asked for.
+
+    Raises:
+        DataError: If it is missing, is not such a file, or has other runs.
+    """
+    again = f"run `mien summarise` (`snakemake {path}`)"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file: {again}")
+    try:
+        statistics = Statistics.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        raise DataError(f"{path}: {key}: {problem['msg']}: delete it and {again}") from None
+    written = {
+        Run(strategy, setting)
+        for strategy, settings in statistics.runs.items()
+        for setting in settings
+    }
+    if odd := sorted(written ^ set(runs), key=str):
+        first = f"{odd[0].strategy}/{odd[0].setting}"
+        state = "has" if odd[0] in written else "lacks"
+        raise DataError(f"{path}: {state} the run {first}, unlike params.yaml: {again}")
+    return statistics
+
+
+def middle_of(reference: list[str]) -> str:
+    """Return the middle rate point, the upper one of two."""
+    return reference[len(reference) // 2]
+
+
+def rounded(value: Any, decimals: int) -> Any:
+    """Return a copy of a JSON value with every float rounded."""
+    if isinstance(value, dict):
+        return {key: rounded(item, decimals) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, decimals) for item in value]
+    return round(value, decimals) + 0.0 if isinstance(value, float) else value  # no -0.0

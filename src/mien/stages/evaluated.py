@@ -1,0 +1,163 @@
+"""Read back what the encode and decode stages wrote about the test set, and check it.
+
+    streams.parquet + per_image.parquet + raw.parquet --same images?--> Evaluation
+
+Nothing is skipped: an image that one file has and another lacks stops the stage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mien import paths
+from mien.errors import DataError
+from mien.expressions import N_EXPRESSIONS
+from mien.files import read_manifest
+from mien.metrics.rate import bits_per_pixel
+from mien.params import Params
+from mien.report.summary import Evaluation
+from mien.runs import Run, all_runs
+
+DECODED_COLUMNS = ("key", "label", "prediction", "n_bytes", "bpp", "psnr", "ms_ssim")
+RAW_COLUMNS = ("key", "label", "prediction")
+STREAM_COLUMNS = ("key", "stream", "estimated_bits")
+NULLABLE = "ms_ssim"  # null where a side is too short for its five scales
+
+
+def read_evaluations(params: Params) -> dict[Run, Evaluation]:
+    """Return what was measured in every run of `params`, images ordered by key.
+
+    Raises:
+        DataError: If a file is missing, damaged or incomplete, if a stream's length is not the
+            `n_bytes` that was measured, or if two runs are not about the same images.
+    """
+    evaluations: dict[Run, Evaluation] = {}
+    images: pa.Table | None = None
+    for run in all_runs(params):
+        read_manifest(paths.manifest_of(paths.streams(run)))
+        read_manifest(evaluation_manifest(run))
+        decoded = read_rows(paths.decoded(run), DECODED_COLUMNS)
+        if images is None:
+            images = decoded.select(["key", "label"])
+        _require_same_images(images, decoded, paths.decoded(run))
+        evaluations[run] = _evaluation(run, decoded, params.shards.image_size)
+    return evaluations
+
+
+def evaluation_manifest(run: Run) -> Path:
+    """Return the manifest of what the decode stage wrote for a run."""
+    return paths.run_folder(run) / "evaluation.json"
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> pa.Table:
+    """Return some columns of a table of images, by ascending key.
+
+    The caller has checked the manifest, once for all the files it names.
+
+    Raises:
+        DataError: If there is no row, a column is missing or has nulls, or a key comes twice.
+    """
+    present = pq.read_schema(path).names
+    if missing := [column for column in columns if column not in present]:
+        raise DataError(f"{path}: no column {missing[0]!r}: delete it and re-run its stage")
+    table = pq.read_table(path, columns=list(columns)).sort_by("key")
+    if len(table) == 0:
+        raise DataError(f"{path}: no rows: there is nothing to report on")
+    for column in columns:
+        if column != NULLABLE and table[column].null_count:
+            raise DataError(f"{path}: column {column!r} has nulls: re-run its stage")
+    if len(pc.unique(table["key"])) != len(table):
+        raise DataError(f"{path}: a key occurs twice: re-run its stage")
+    return table
+
+
+def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
+    path = paths.decoded(run)
+    raw = read_rows(paths.raw(run), RAW_COLUMNS)
+    streams = read_rows(paths.streams(run), STREAM_COLUMNS)
+    _require_same_images(decoded, raw, paths.raw(run))
+    _require_same_keys(decoded, streams, paths.streams(run))
+    _require_lengths(decoded, streams, run)
+    _require_rates(decoded, image_size, path)
+    for table, source in ((decoded, path), (raw, paths.raw(run))):
+        _require_classes(table, source)
+    return Evaluation(
+        labels=_column(decoded, "label"),
+        predictions=_column(decoded, "prediction"),
+        raw_predictions=_column(raw, "prediction"),
+        n_bytes=_column(decoded, "n_bytes"),
+        bpp=_column(decoded, "bpp"),
+        estimated_bpp=_column(streams, "estimated_bits") / image_size**2,
+        psnr=_column(decoded, "psnr"),
+        ms_ssim=_complete_or_none(decoded, path),
+    )
+
+
+def _column(table: pa.Table, name: str) -> NDArray[Any]:
+    return np.asarray(table[name])
+
+
+def _complete_or_none(decoded: pa.Table, path: Path) -> NDArray[Any] | None:
+    """Return MS-SSIM, or None if no picture is large enough for it."""
+    missing = decoded[NULLABLE].null_count
+    if missing in (0, len(decoded)):
+        return None if missing else _column(decoded, NULLABLE)
+    raise DataError(f"{path}: ms_ssim is null for {missing} of {len(decoded)} images: re-run")
+
+
+def _require_same_images(expected: pa.Table, found: pa.Table, path: Path) -> None:
+    """Refuse a table whose keys or labels are not the expected ones."""
+    _require_same_keys(expected, found, path)
+    differs = pc.not_equal(expected["label"], found["label"])
+    if pc.any(differs).as_py():
+        key = expected["key"].filter(differs)[0].as_py()
+        raise DataError(f"{path}: {key} has another label than in the other files: re-run")
+
+
+def _require_same_keys(expected: pa.Table, found: pa.Table, path: Path) -> None:
+    wanted, seen = (set(table["key"].to_pylist()) for table in (expected, found))
+    if odd := sorted(wanted ^ seen):
+        verb = "lacks" if odd[0] in wanted else "alone has"
+        raise DataError(
+            f"{path}: {verb} {odd[0]} ({len(odd)} keys differ from the other files): all runs "
+            "must be of one test set, so re-run encode and decode"
+        )
+
+
+def _require_lengths(decoded: pa.Table, streams: pa.Table, run: Run) -> None:
+    lengths = pc.binary_length(streams["stream"]).cast(pa.int64())
+    differs = pc.not_equal(lengths, decoded["n_bytes"])
+    if pc.any(differs).as_py():
+        key = decoded["key"].filter(differs)[0].as_py()
+        measured = decoded["n_bytes"].filter(differs)[0].as_py()
+        stored = lengths.filter(differs)[0].as_py()
+        raise DataError(
+            f"{paths.decoded(run)}: {key} has n_bytes {measured}, but its stream in "
+            f"{paths.streams(run)} has {stored} bytes: re-run decode"
+        )
+
+
+def _require_rates(decoded: pa.Table, image_size: int, path: Path) -> None:
+    for key, n_bytes, bpp in zip(
+        *(decoded[name].to_pylist() for name in ("key", "n_bytes", "bpp")), strict=True
+    ):
+        expected = bits_per_pixel(n_bytes, image_size, image_size)
+        if abs(bpp - expected) > 1e-9:
+            raise DataError(
+                f"{path}: {key} has bpp {bpp}, but {n_bytes} bytes of a picture of "
+                f"{image_size}x{image_size} are {expected}: re-run decode"
+            )
+
+
+def _require_classes(table: pa.Table, path: Path) -> None:
+    for name in ("label", "prediction"):
+        values = _column(table, name)
+        if values.min() < 0 or values.max() >= N_EXPRESSIONS:
+            raise DataError(f"{path}: {name} is not always 0..{N_EXPRESSIONS - 1}: re-run")

@@ -1,0 +1,36 @@
+"""Random changes to training pictures, all drawn from a generator that is passed in."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+
+def generator(seed: int, step: int) -> Generator:
+    """Return the generator of one training step, on the CPU."""
+    return torch.Generator().manual_seed((seed << 32) + step)
+
+
+def flipped(images: Tensor, random: Generator) -> Tensor:
+    """Mirror each picture of [B, 3, H, W] left to right with probability 1/2."""
+    chosen = torch.rand(len(images), generator=random) < 0.5
+    return torch.where(chosen.reshape(-1, 1, 1, 1), images.flip(-1), images)
+
+
+def cropped(images: Tensor, size: int, random: Generator) -> Tensor:
+    """Cut a random `size` x `size` window out of each picture of [B, 3, H, W]."""
+    height, width = images.shape[-2:]
+    tops = torch.randint(height - size + 1, (len(images),), generator=random).tolist()
+    lefts = torch.randint(width - size + 1, (len(images),), generator=random).tolist()
+    windows = [
+        image[:, top : top + size, left : left + size]
+        for image, top, left in zip(images, tops, lefts, strict=True)
+    ]
+    return torch.stack(windows)
+
+
+def relit(x: Tensor, random: Generator) -> Tensor:
+    """Change pictures [B, 3, H, W] in [0, 1]: gain by up to 20 %, offset by up to 0.1."""
+    gain = 1 + 0.2 * (2 * torch.rand(len(x), 1, 1, 1, generator=random) - 1)
+    offset = 0.1 * (2 * torch.rand(len(x), 1, 1, 1, generator=random) - 1)
+    return (x * gain.to(x.device) + offset.to(x.device)).clamp(0, 1)

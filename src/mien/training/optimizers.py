@@ -1,0 +1,104 @@
+"""Who trains which parameter, and at what rate.
+
+CompressAI's `net_aux_optimizer` refuses a model that is partly frozen, so the parameters are
+divided here; every trainable one has exactly one owner.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from compressai.layers import GDN
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from mien.codec.model import Codec
+
+Schedule = Callable[[int, float], None]  # (epochs done, val loss): sets the next epoch's rates
+
+
+def quantiles(codec: Codec) -> list[Tensor]:
+    """Return the auxiliary parameters: they are fitted to the densities, not to pictures."""
+    return [codec.entropy_bottleneck.quantiles]
+
+
+def codec_groups(codec: Codec, lr: float, weight_decay: float) -> list[dict[str, object]]:
+    """Return AdamW's groups of the codec: only convolution weights decay.
+
+    Decay would pull GDN's beta and gamma, and the densities of z, away from what they model.
+    """
+    kept = {id(tensor) for module in _undecayed(codec) for tensor in module.parameters()}
+    auxiliary = {id(tensor) for tensor in quantiles(codec)}
+    trained = [p for p in codec.parameters() if p.requires_grad and id(p) not in auxiliary]
+    return _groups(trained, kept, lr, weight_decay)
+
+
+def classifier_groups(
+    classifier: nn.Module, lr: float, weight_decay: float
+) -> list[dict[str, object]]:
+    """Return AdamW's groups of the classifier: biases and batch norm do not decay."""
+    norms = [module for module in classifier.modules() if isinstance(module, _BatchNorm)]
+    kept = {id(tensor) for module in norms for tensor in module.parameters()}
+    return _groups(
+        [p for p in classifier.parameters() if p.requires_grad], kept, lr, weight_decay
+    )
+
+
+def main_optimizer(groups: list[dict[str, object]]) -> AdamW:
+    """Return the optimiser of everything that the loss of eq. 1 trains."""
+    return AdamW(groups)
+
+
+def auxiliary_optimizer(codec: Codec, lr: float) -> Adam:
+    """Return the optimiser of the quantiles."""
+    return Adam(quantiles(codec), lr=lr)
+
+
+def plateau(optimizers: Iterable[Optimizer], factor: float, patience: int) -> Schedule:
+    """Multiply the rates by `factor` after `patience` epochs without a better val loss."""
+    schedulers = [ReduceLROnPlateau(o, factor=factor, patience=patience) for o in optimizers]
+
+    def step(_epoch: int, val_loss: float) -> None:
+        for scheduler in schedulers:
+            scheduler.step(val_loss)
+
+    return step
+
+
+def cosine(optimizers: Iterable[Optimizer], epochs: int) -> Schedule:
+    """Let the rates fall from their start towards 0 along half a cosine over `epochs`."""
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    starts = [group["lr"] for group in groups]
+
+    def step(epoch: int, _val_loss: float) -> None:
+        share = 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+        for group, start in zip(groups, starts, strict=True):
+            group["lr"] = start * share
+
+    return step
+
+
+def clip(optimizer: Optimizer, norm: float) -> None:
+    """Scale the gradients of everything `optimizer` owns to a joint norm of at most `norm`."""
+    owned = [p for group in optimizer.param_groups for p in group["params"]]
+    torch.nn.utils.clip_grad_norm_(owned, norm)
+
+
+def _undecayed(codec: Codec) -> list[nn.Module]:
+    gdns = [module for module in codec.modules() if isinstance(module, GDN)]
+    return [*gdns, codec.entropy_bottleneck]
+
+
+def _groups(
+    trained: list[nn.Parameter], kept: set[int], lr: float, weight_decay: float
+) -> list[dict[str, object]]:
+    decayed = [p for p in trained if p.ndim > 1 and id(p) not in kept]
+    undecayed = [p for p in trained if p.ndim <= 1 or id(p) in kept]
+    return [
+        {"params": decayed, "lr": lr, "weight_decay": weight_decay},
+        {"params": undecayed, "lr": lr, "weight_decay": 0.0},
+    ]

@@ -1,0 +1,112 @@
+"""What the Snakefile asks for: files by rule, the params each depends on, digests of code."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from mien import paths
+from mien.errors import DataError
+from mien.params import SCRATCH, ZOO, Params
+from mien.runs import JOINT, Run, all_runs, setting_named
+
+SOURCE = Path(__file__).parent
+
+
+def code(*parts: str) -> str:
+    """Return a digest of the source of modules and packages of mien, such as `codec`, `params`.
+
+    It is a parameter of a rule, not an input: Snakemake compares parameters by value, but looks
+    at an input only when it is newer than the output, which after a checkout nothing is.
+    """
+    files = [file for part in parts for file in _modules(SOURCE / part)]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.relative_to(SOURCE).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def check_data_root(params: Params) -> None:
+    """Refuse a data root that is not there, before any job starts.
+
+    Raises:
+        DataError: If `data.root` is missing and is not drawn by the workflow.
+    """
+    if params.data.faces is None and not Path(params.data.root).is_dir():
+        raise DataError(
+            f"params.yaml: data.root: {params.data.root}: no such folder: put the data set, or "
+            "a link to it, there"
+        )
+
+
+def drawn_faces(params: Params) -> list[str]:
+    """Return what `ingest` waits for: the manifest of the drawn faces, if they are drawn."""
+    return [] if params.data.faces is None else [f"{params.data.root}/manifest.json"]
+
+
+def pretrain_config(params: Params, section: str) -> dict[str, Any]:
+    """Return the values that a pretrained `codec` or `classifier` depends on."""
+    own: dict[str, Any] = getattr(params, section).model_dump(mode="json")
+    if own["weights"] != SCRATCH:
+        return own
+    return own | params.pretrain.model_dump(mode="json")
+
+
+def run_config(params: Params, strategy: str, setting: str) -> dict[str, Any]:
+    """Return the values that one training depends on."""
+    return {
+        "weights": setting_named(params, setting).weights.model_dump(),
+        "finetune": params.finetune.model_dump(mode="json"),
+        "classifier": params.classifier.model_dump(mode="json"),
+        "evaluate": params.evaluate.batch_size,
+        "strategy": strategy,
+    }
+
+
+def higher_codec(params: Params, quality: int) -> list[str]:
+    """Return the codec that the training of `quality` starts from, if it is trained here."""
+    higher = [q for q in params.codec.qualities if q > quality]
+    trained = params.codec.weights == SCRATCH
+    return [str(paths.manifest_of(paths.codec(higher[0])))] if trained and higher else []
+
+
+def weights_files(params: Params, quality: int) -> list[str]:
+    """Return the weights file that the codec of `quality` is read from, if it is in a folder."""
+    if params.codec.weights in (SCRATCH, ZOO):
+        return []
+    return [f"{params.codec.weights}/codec-q{quality}.safetensors"]
+
+
+def classifier_files(params: Params) -> list[str]:
+    """Return the weights file that the classifier is read from, if there is one."""
+    return [] if params.classifier.weights == SCRATCH else [params.classifier.weights]
+
+
+def checkpoint_manifest(strategy: str, setting: str) -> str:
+    """Return the manifest of the codec that encodes a run."""
+    return str(paths.manifest_of(paths.checkpoint(Run(strategy, setting))))
+
+
+def classifier_manifest(strategy: str, setting: str) -> str:
+    """Return the manifest of the classifier that reads a run's decoded pictures."""
+    run = Run(strategy, setting)
+    return str(
+        paths.manifest_of(paths.checkpoint(run) if strategy == JOINT else paths.CLASSIFIER)
+    )
+
+
+def evaluations(params: Params) -> list[str]:
+    """Return the manifests of all that was measured."""
+    return [str(paths.evaluation_manifest(run)) for run in all_runs(params)]
+
+
+def archives(params: Params) -> list[str]:
+    """Return the manifests of all streams."""
+    return [str(paths.manifest_of(paths.streams(run))) for run in all_runs(params)]
+
+
+def _modules(place: Path) -> list[Path]:
+    if place.is_dir():
+        return list(place.rglob("*.py"))
+    return [place.with_suffix(".py")]

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.models import resnet18
+
+from mien.classifier.resnet18 import (
+    Classifier,
+    load_classifier,
+    new_classifier,
+    record_of,
+    scores,
+)
+from mien.errors import CheckpointError
+from mien.tensors import save_tensors, under
+
+
+@pytest.fixture(scope="module")
+def full():
+    torch.manual_seed(0)
+    return Classifier(width=64, input_size=224, dropout=0.1).eval()
+
+
+def test_it_has_the_tensors_of_libreface(full):
+    state = full.state_dict()
+    assert len(state) == 129
+    assert sum(p.numel() for p in full.parameters()) == 11_243_464
+    assert state["encoder.0.weight"].shape == (64, 3, 7, 7)
+    assert state["encoder.5.0.downsample.0.weight"].shape == (128, 64, 1, 1)
+    assert state["classifier.0.weight"].shape == (128, 512)
+    assert state["classifier.4.weight"].shape == (8, 128)
+    assert {name.split(".")[0] for name in state} == {"encoder", "classifier"}
+
+
+def test_the_encoder_is_torchvisions_resnet18(full):
+    torch.manual_seed(1)
+    reference = resnet18()
+    children = torch.nn.Sequential(*list(reference.children())[:-1]).eval()
+    full.encoder.load_state_dict(children.state_dict())
+    x = torch.rand(2, 3, 224, 224)
+    with torch.inference_mode():
+        expected = children((x - full.mean) / full.std)
+        assert torch.equal(full.encoder((x - full.mean) / full.std), expected)
+
+
+def test_resizing_is_pillows_bicubic_to_within_its_rounding(full, faces):
+    resized = full.resized(faces[:1].float().div(255))[0].permute(1, 2, 0).mul(255).numpy()
+    picture = Image.fromarray(faces[0].permute(1, 2, 0).numpy())
+    expected = np.asarray(picture.resize((224, 224), Image.Resampling.BICUBIC), np.float32)
+    difference = np.abs(resized - expected)  # Pillow rounds after each direction
+    assert difference.max() <= 2.0
+    assert difference.mean() <= 0.35
+
+
+def test_scores_are_logits_or_their_sigmoid():
+    logits = torch.tensor([[-2.0, 0.0, 3.0]])
+    assert torch.equal(scores(logits, "logits"), logits)
+    assert torch.equal(scores(logits, "sigmoid"), torch.sigmoid(logits))
+
+
+def test_another_width_is_refused(toy_params, tmp_path):
+    section = toy_params.classifier
+    path = tmp_path / "c.safetensors"
+    state = under(new_classifier(section).state_dict(), "classifier")
+    save_tensors(path, state, {"classifier": record_of(section)})
+    assert load_classifier(path, section)[1]["classifier"]["labels"][7] == "contempt"
+    with pytest.raises(CheckpointError, match=r"classifier\.width 8"):
+        load_classifier(path, section.model_copy(update={"width": 8}))

@@ -1,0 +1,60 @@
+import dataclasses
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mien.codec.archive import SCHEMA, Shared, digest_of, read_archive, write_archive
+from mien.errors import StreamError
+
+STREAMS = [b"abc", b"", b"defgh"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    table = pa.table(
+        {
+            "key": ["test-000001", "test-000002", "test-000010"],
+            "stream": STREAMS,
+            "estimated_bits": [20.0, 1.0, 39.0],
+            "encode_seconds": [0.1, 0.2, 0.3],
+        },
+        schema=SCHEMA,
+    )
+    shared = Shared("codec", "stock", 64, 128, 4, digest_of(STREAMS), digest_of([]))
+    write_archive(tmp_path / "streams.parquet", table, shared)
+    return tmp_path / "streams.parquet"
+
+
+def test_streams_come_back_byte_for_byte(path):
+    table, shared = read_archive(path)
+    assert table["stream"].to_pylist() == STREAMS
+    assert (shared.height, shared.width, shared.batch_size) == (64, 128, 4)
+
+
+def test_a_changed_stream_is_refused(path):
+    table, shared = read_archive(path)
+    changed = table.set_column(1, SCHEMA.field("stream"), pa.array([b"abc", b"", b"deFgh"]))
+    write_archive(path, changed, shared)
+    with pytest.raises(StreamError, match="a stream was changed"):
+        read_archive(path)
+
+
+def test_moved_boundaries_are_refused(path):
+    table, shared = read_archive(path)
+    changed = table.set_column(1, SCHEMA.field("stream"), pa.array([b"ab", b"c", b"defgh"]))
+    write_archive(path, changed, dataclasses.replace(shared))
+    with pytest.raises(StreamError, match="a stream was changed"):
+        read_archive(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    path = tmp_path / "streams.parquet"
+    with pytest.raises(StreamError, match="no such archive"):
+        read_archive(path)
+    path.write_bytes(b"PAR1 and more")
+    with pytest.raises(StreamError, match="not a whole parquet file"):
+        read_archive(path)
+    pq.write_table(pa.table({"a": [1]}), path)
+    with pytest.raises(StreamError, match="not an archive of streams"):
+        read_archive(path)

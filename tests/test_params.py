@@ -1,0 +1,83 @@
+import re
+
+import pytest
+import yaml
+
+from mien.errors import ParamsError
+from mien.params import load_params
+
+
+def written(tmp_path, tree):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+@pytest.fixture
+def tree(request):
+    return yaml.safe_load((request.config.rootpath / "tests/toy.yaml").read_text())
+
+
+@pytest.mark.parametrize("preset", ["params.yaml", "affectnet", "diffusionfer", "demo-weights"])
+def test_every_committed_params_file_loads(preset, request):
+    name = preset if preset.endswith(".yaml") else f"presets/{preset}.yaml"
+    assert load_params(request.config.rootpath / name).codec.qualities
+
+
+def test_the_paper_preset_holds_what_the_paper_states(request):
+    params = load_params(request.config.rootpath / "presets/affectnet.yaml")
+    assert params.shards.image_size == 256
+    assert params.codec.qualities == (1, 2, 3, 4, 5, 6, 7, 8)
+    assert params.finetune.batch_size == 16
+    assert params.finetune.epochs == 30
+    assert params.finetune.lr == params.finetune.aux_lr == params.finetune.classifier_lr == 3e-5
+    assert params.finetune.weight_decay == 1e-2
+    assert params.finetune.clip_norm == 0.1
+    assert params.classifier.dropout == 0.1
+    assert params.finetune.images_per_epoch is None
+    assert set(params.strategies) == {"compression-only", "joint"}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "says"),
+    [
+        ("finetune", "lerning_rate", 1.0, "finetune.lerning_rate: unknown key"),
+        ("finetune", "lr", "1e-4", "finetune.lr: '1e-4' is text in YAML"),
+        ("finetune", "epochs", 2.5, "finetune.epochs: .*2.5"),
+        ("finetune", "epochs", 0, "finetune.epochs: .*0"),
+        ("shards", "image_size", 100, "shards.image_size: must be a positive multiple of 64"),
+        ("codec", "qualities", [3, 1], "codec.qualities: must be ascending"),
+        ("codec", "qualities", [9], "codec.qualities.0: .*9"),
+        ("sweep", "quality", 2, "sweep.quality 2 is not one of codec.qualities"),
+        ("sweep", "ce", [-1.0], "sweep.ce.0: .*-1.0"),
+        ("loss", "ce", None, "loss.ce: .*None"),
+    ],
+)
+def test_bad_value_is_refused_by_key_in_one_line(tree, tmp_path, section, key, value, says):
+    tree[section][key] = value
+    path = written(tmp_path, tree)
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert re.search(says, message)
+    assert "\n" not in message
+
+
+def test_missing_key_is_refused_by_name(tree, tmp_path):
+    del tree["finetune"]["clip_norm"]
+    with pytest.raises(ParamsError, match=r"finetune\.clip_norm: missing key"):
+        load_params(written(tmp_path, tree))
+
+
+@pytest.mark.parametrize(("text", "says"), [("a: [", "not YAML"), ("", "has no sections")])
+def test_what_is_no_params_file_is_refused(tmp_path, text, says):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError, match=says):
+        load_params(path)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(ParamsError, match="no such file"):
+        load_params(tmp_path / "params.yaml")

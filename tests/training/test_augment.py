@@ -1,0 +1,41 @@
+import torch
+
+from mien.training import augment
+
+
+def test_equal_steps_give_equal_changes_and_other_steps_others():
+    images = torch.randint(0, 256, (16, 3, 8, 8), dtype=torch.uint8)
+    first, again, other = (
+        augment.cropped(augment.flipped(images, random), 4, random)
+        for random in (
+            augment.generator(1, 5),
+            augment.generator(1, 5),
+            augment.generator(1, 6),
+        )
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_flipping_mirrors_about_half_left_to_right():
+    images = torch.arange(8).repeat(200, 3, 1, 1)
+    flipped = augment.flipped(images, augment.generator(0, 0))
+    mirrored = (flipped[:, 0, 0, 0] == 7).sum().item()
+    assert 70 < mirrored < 130
+    assert torch.equal(flipped.sort(dim=-1).values, images)
+
+
+def test_crops_are_windows_of_their_own_picture():
+    images = torch.arange(5 * 36).reshape(5, 1, 6, 6).expand(5, 3, 6, 6)
+    for index, window in enumerate(augment.cropped(images, 4, augment.generator(3, 1))):
+        top_left = int(window[0, 0, 0]) - 36 * index
+        top, left = divmod(top_left, 6)
+        assert torch.equal(window, images[index, :, top : top + 4, left : left + 4])
+
+
+def test_relit_pictures_stay_in_range():
+    x = torch.rand(32, 3, 4, 4)
+    relit = augment.relit(x, augment.generator(0, 0))
+    assert relit.min() >= 0
+    assert relit.max() <= 1
+    assert not torch.equal(relit, x)

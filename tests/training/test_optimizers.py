@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from mien.classifier.resnet18 import Classifier
+from mien.codec.model import new_codec
+from mien.training import optimizers
+from mien.training.codec_task import Reader
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return new_codec((8, 12))
+
+
+@pytest.fixture
+def classifier():
+    return Classifier(width=4, input_size=64, dropout=0.1)
+
+
+def owners(codec, classifier):
+    """Return how many optimiser groups own each parameter, by name."""
+    groups = optimizers.codec_groups(codec, 1e-4, 1e-2)
+    groups += optimizers.classifier_groups(classifier, 1e-4, 1e-2)
+    owned = [p for group in groups for p in group["params"]] + optimizers.quantiles(codec)
+    named = {f"codec.{k}": p for k, p in codec.named_parameters()}
+    named |= {f"classifier.{k}": p for k, p in classifier.named_parameters()}
+    return {name: sum(p is other for other in owned) for name, p in named.items()}
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_every_trained_parameter_has_one_owner_and_every_frozen_one_none(
+    codec, classifier, joint
+):
+    Reader(classifier, "logits", trained=joint, update_batch_norm=False).freeze()
+    for name, count in owners(codec, classifier).items():
+        assert count == (0 if name.startswith("classifier.") and not joint else 1), name
+
+
+def test_only_convolution_and_linear_weights_decay(codec, classifier):
+    decayed = {id(p) for p in optimizers.codec_groups(codec, 1e-4, 1e-2)[0]["params"]}
+    names = {name for name, p in codec.named_parameters() if id(p) in decayed}
+    assert names
+    assert all(name.endswith(".weight") for name in names)
+    assert not any(".gamma" in n or ".beta" in n or "entropy" in n for n in names)
+    group = optimizers.classifier_groups(classifier, 1e-4, 1e-2)[1]
+    assert group["weight_decay"] == 0.0
+    assert all(p.ndim == 1 for p in group["params"])
+
+
+def test_cosine_falls_from_the_start_to_zero():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    step = optimizers.cosine([optimizer], epochs=4)
+    rates = []
+    for epoch in range(1, 5):
+        step(epoch, 0.0)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1 + 2**-0.5, 1.0, 1 - 2**-0.5, 0.0])
+
+
+def test_plateau_waits_for_its_patience():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    step = optimizers.plateau([optimizer], factor=0.5, patience=1)
+    rates = []
+    for epoch, loss in enumerate([3.0, 2.0, 2.0, 2.0, 1.0], 1):
+        step(epoch, loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == [1.0, 1.0, 1.0, 0.5, 0.5]
+
+
+def test_clipping_is_by_the_joint_norm():
+    a, b = torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(2))
+    a.grad, b.grad = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0])
+    optimizers.clip(torch.optim.SGD([{"params": [a]}, {"params": [b]}], lr=1.0), 1.0)
+    assert torch.cat([a.grad, b.grad]).norm().item() == pytest.approx(1.0, rel=1e-4)
+    assert a.grad[0].item() == pytest.approx(0.6, rel=1e-4)

@@ -1,0 +1,49 @@
+# The test set as real bitstreams, and back.
+
+
+rule encode:
+    """Write the test set as one run's bitstreams."""
+    input:
+        shards=str(paths.SHARDS_MANIFEST),
+        codec=lambda w: plan.checkpoint_manifest(w.strategy, w.setting),
+    output:
+        streams="results/{strategy}/{setting}/streams.parquet",
+        manifest="results/{strategy}/{setting}/streams.json",
+    params:
+        batch_size=PARAMS.evaluate.batch_size,
+        code=plan.code("codec", "stages/encode"),
+    threads: workflow.cores
+    resources:
+        gpu=1,
+    log:
+        "logs/encode/{strategy}/{setting}.log",
+    benchmark:
+        "logs/encode/{strategy}/{setting}.tsv"
+    shell:
+        "mien encode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
+
+
+rule decode:
+    """Decode the stored bytes; classify and measure the pictures."""
+    input:
+        shards=str(paths.SHARDS_MANIFEST),
+        streams="results/{strategy}/{setting}/streams.json",
+        classifier=lambda w: plan.classifier_manifest(w.strategy, w.setting),
+    output:
+        decoded="results/{strategy}/{setting}/per_image.parquet",
+        raw="results/{strategy}/{setting}/raw.parquet",
+        examples="results/{strategy}/{setting}/examples.parquet",
+        manifest="results/{strategy}/{setting}/evaluation.json",
+    params:
+        examples=PARAMS.evaluate.examples,
+        classifier=PARAMS.classifier.model_dump(mode="json"),
+        code=plan.code("codec", "classifier", "metrics/rate", "metrics/distortion", "stages/decode"),
+    threads: workflow.cores
+    resources:
+        gpu=1,
+    log:
+        "logs/decode/{strategy}/{setting}.log",
+    benchmark:
+        "logs/decode/{strategy}/{setting}.tsv"
+    shell:
+        "mien decode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
