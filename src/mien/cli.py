@@ -47,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
     codec = _add(commands, "pretrain-codec", _pretrain_codec, "one pretrained codec")
     codec.add_argument("quality", type=int, help="1..8")
     _add(commands, "pretrain-classifier", _pretrain_classifier, "the pretrained classifier")
+    pack = _add(commands, "pack", _pack, "pretrained models as small files to hand on")
+    pack.add_argument("models", type=Path, help="the folder models of a finished run")
+    pack.add_argument("folder", type=Path, help="what codec.weights can then name")
     for name, command, text in (
         ("finetune", _finetune, "train one run"),
         ("encode", _encode, "write the test set as one run's bitstreams"),
@@ -132,6 +135,12 @@ def _pretrain_classifier(args: argparse.Namespace) -> None:
     pretrain_classifier(params)
 
 
+def _pack(args: argparse.Namespace) -> None:
+    from mien.stages.pack import pack
+
+    pack(args.models, args.folder)
+
+
 def _finetune(args: argparse.Namespace) -> None:
     params = _network_params(args)
     from mien.stages.finetune import finetune
@@ -178,9 +187,9 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _show(args: argparse.Namespace) -> None:
-    from mien.stages.tables import bd_text
+    from mien.stages.tables import printed_deltas
 
-    print(bd_text(_params(args)))
+    print(printed_deltas(_params(args)))
 
 
 if __name__ == "__main__":

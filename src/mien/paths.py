@@ -7,6 +7,7 @@ from pathlib import Path
 from mien.runs import PRETRAINED, Run
 
 PARAMS = Path("params.yaml")
+FACES_MANIFEST = Path("data/faces.json")
 INDEX = Path("data/index.parquet")
 INDEX_MANIFEST = Path("data/index.json")
 SHARDS = Path("data/shards")
@@ -17,6 +18,9 @@ METRICS = Path("metrics.json")
 TABLES = Path("tables")
 FIGURES = Path("figures")
 REPORT = Path("report.html")
+STATISTICS = Path("results/statistics.json")
+TABLE_NAMES = ("table1", "table2", "classes", "methods", "runs")
+FIGURE_NAMES = ("fig2", "fig3a", "fig3b", "fig3c", "fig4")
 
 
 def codec(quality: int) -> Path:

@@ -42,7 +42,7 @@ def check_data_root(params: Params) -> None:
 
 def drawn_faces(params: Params) -> list[str]:
     """Return what `ingest` waits for: the manifest of the drawn faces, if they are drawn."""
-    return [] if params.data.faces is None else [f"{params.data.root}/manifest.json"]
+    return [] if params.data.faces is None else [str(paths.FACES_MANIFEST)]
 
 
 def pretrain_config(params: Params, section: str) -> dict[str, Any]:
@@ -104,6 +104,47 @@ def evaluations(params: Params) -> list[str]:
 def archives(params: Params) -> list[str]:
     """Return the manifests of all streams."""
     return [str(paths.manifest_of(paths.streams(run))) for run in all_runs(params)]
+
+
+def models(params: Params) -> list[str]:
+    """Return the manifests of all pretrained models."""
+    codecs = [str(paths.manifest_of(paths.codec(q))) for q in params.codec.qualities]
+    return [*codecs, str(paths.manifest_of(paths.CLASSIFIER))]
+
+
+def summary_config(params: Params) -> dict[str, Any]:
+    """Return the values that the statistics depend on."""
+    return {
+        "data": params.data.name,
+        "evaluate": params.evaluate.model_dump(mode="json"),
+        "loss": params.loss.model_dump(),
+        "sweep": params.sweep.model_dump(mode="json"),
+        "seed": params.finetune.seed,
+    }
+
+
+def tables() -> list[str]:
+    """Return the files of all tables."""
+    kinds = ("md", "tex", "csv")
+    return [str(paths.TABLES / f"{n}.{kind}") for n in paths.TABLE_NAMES for kind in kinds]
+
+
+def figures(suffix: str) -> list[str]:
+    """Return the files of all figures of one kind, `pdf` or `png`."""
+    return [str(paths.FIGURES / f"{name}.{suffix}") for name in paths.FIGURE_NAMES]
+
+
+def everything(params: Params) -> list[str]:
+    """Return every file that the whole workflow makes and nothing else is made from."""
+    return [
+        str(paths.METRICS),
+        str(paths.REPORT),
+        *tables(),
+        *figures("pdf"),
+        *figures("png"),
+        *evaluations(params),
+        *archives(params),
+    ]
 
 
 def _modules(place: Path) -> list[Path]:

@@ -6,18 +6,18 @@ if PARAMS.data.faces is not None:
     rule faces:
         """Draw the embedded faces in AffectNet's own layout."""
         output:
-            manifest=f"{PARAMS.data.root}/manifest.json",
+            manifest=str(paths.FACES_MANIFEST),
         params:
             config=PARAMS.data.faces.model_dump(),
-            code=plan.code("data/faces", "data/portrait", "expressions"),
             root=PARAMS.data.root,
+            code=plan.code("data/faces", "data/portrait", "expressions"),
         threads: workflow.cores
         log:
             "logs/faces.log",
         benchmark:
             "logs/faces.tsv"
         shell:
-            "rm -rf {params.root:q} && mien faces --threads {threads} &> {log:q}"
+            "mien faces --threads {threads} &> {log:q}"
 
 
 rule ingest:

@@ -7,11 +7,12 @@ cut out of its report still says what it rests on.
 from __future__ import annotations
 
 from mien.report.statistics import Statistics
+from mien.runs import JOINT, PRETRAINED
 
 STRATEGY_NAMES = {
-    "pretrained": "pretrained (baseline)",
+    PRETRAINED: "pretrained (baseline)",
     "compression-only": "compression-only",
-    "joint": "joint",
+    JOINT: "joint",
 }
 WEIGHT_NAMES = {"bpp": "rate weight w_bpp", "ce": "CE weight w_ce", "mse": "MSE weight w_mse"}
 SWEEPS = {"fig3a": "bpp", "fig3b": "ce", "fig3c": "mse"}  # the paper's order
@@ -75,7 +76,7 @@ def intervals(statistics: Statistics) -> str:
 
 def table2_strategy(statistics: Statistics) -> str:
     """Return the strategy that Table 2 lists: `joint`, or the last one trained without it."""
-    return "joint" if "joint" in statistics.trained else statistics.trained[-1]
+    return JOINT if JOINT in statistics.trained else statistics.trained[-1]
 
 
 def _subject(name: str, statistics: Statistics) -> str:

@@ -104,9 +104,9 @@ def _draw_crops(page: _Page, statistics: Statistics, face: Face, left: float) ->
             axes = page.picture(crop.picture, left + column * (page.side + GAP), top)
             _write_result(axes, crop, face.label)
             if row == 0:
-                axes.set_title(f"{names[column]} ({setting})".strip(), fontsize=7, pad=3)
+                axes.set_title(names[column], fontsize=7, pad=3)
             if column == 0:
-                axes.set_ylabel(strategy, labelpad=2)
+                axes.set_ylabel(strategy, fontsize=7, labelpad=2)
 
 
 def _write_result(axes: Axes, crop: Crop, label: int) -> None:

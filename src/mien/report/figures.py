@@ -8,7 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 
 from mien.report.captions import STRATEGY_NAMES
 from mien.report.statistics import RunStatistics, Statistics
@@ -16,7 +22,7 @@ from mien.report.style import COLUMN_CM, LOOKS, RAW_COLOR, RAW_DASH, new_figure
 from mien.runs import PRETRAINED
 
 DODGE = 0.02  # share of a sweep's width by which strategies at one weight stand apart
-TICKS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(i / 10 for i in range(10, 100)))
+TICK_DIGITS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), range(1, 10))
 ZERO_GAP = 0.7  # decades between the place of weight 0 and the smallest weight above it
 
 
@@ -77,15 +83,13 @@ def weight_places(values: list[float]) -> list[float]:
 def log_ticks(low: float, high: float) -> list[float]:
     """Return round numbers within `[low, high]`: the coarsest choice with at least three."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks: list[float] = []
-    for mantissas in TICKS:
-        candidates = [
-            mantissa * 10.0**exponent for exponent in exponents for mantissa in mantissas
-        ]
-        ticks = [tick for tick in candidates if low <= tick <= high]
-        if len(ticks) >= 3:
-            break
-    return ticks
+    for digits in TICK_DIGITS:
+        ticks = [digit * 10.0**exponent for exponent in exponents for digit in digits]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) >= 3:
+            return inside
+    even = MaxNLocator(4).tick_values(low, high)  # too narrow for a log axis to look like one
+    return [float(tick) for tick in even if low <= tick <= high]
 
 
 def _draw_curve(axes: Axes, statistics: Statistics, strategy: str) -> None:

@@ -10,16 +10,11 @@ from __future__ import annotations
 import csv
 import html
 import io
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
+from mien.report.cells import ABSENT, Cell, Column, Table, shown_cells
 from mien.report.statistics import Estimate
 
-Cell = str | int | float | Estimate | None
-
-ABSENT = "–"
-MINUS = "−"
-ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 _TEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -34,56 +29,11 @@ _TEX = {
 }
 
 
-@dataclass(frozen=True)
-class Column:
-    """What a column holds and how it is printed."""
-
-    key: str  # in CSV
-    title: str
-    unit: str = ""
-    better: Literal["higher", "lower"] | None = None
-    decimals: int | None = None  # None: text
-    signed: bool = False  # a difference: printed with its sign, bold when that is established
-    bounded: bool = False  # an Estimate: printed with its interval
-
-    @property
-    def header(self) -> str:
-        """Title, unit and arrow."""
-        unit = f"[{self.unit}]" if self.unit else ""
-        return " ".join(part for part in (self.title, unit, ARROWS[self.better]) if part)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells under columns; the first column labels the row."""
-
-    name: str
-    title: str
-    caption: str
-    columns: list[Column]
-    rows: list[list[Cell]]
-
-    @property
-    def notes(self) -> list[str]:
-        """Why values are absent and what intervals could not use: one line per row and why."""
-        return [
-            f"{row[0]}, {', '.join(columns)}: {remark}"
-            for row in self.rows
-            for remark, columns in self.remarks(row).items()
-        ]
-
-    def remarks(self, row: list[Cell]) -> dict[str, list[str]]:
-        """Return each remark on a row with the titles of the columns it is about."""
-        found: dict[str, list[str]] = {}
-        for column, cell in zip(self.columns, row, strict=True):
-            if isinstance(cell, Estimate) and (remark := _remark(cell)):
-                found.setdefault(remark, []).append(column.title)
-        return found
-
-
 def markdown(table: Table) -> str:
     """Return the table as GitHub Markdown, its caption above and its notes below."""
-    body = [[shown.marked("**", "**") for shown in _shown(table, row)] for row in table.rows]
+    body = [
+        [shown.marked("**", "**") for shown in shown_cells(table, row)] for row in table.rows
+    ]
     rule = ["---" if column.decimals is None else "---:" for column in table.columns]
     header = [column.header for column in table.columns]
     lines = [f"| {' | '.join(cells)} |" for cells in (header, rule, *body)]
@@ -102,7 +52,7 @@ def latex(table: Table) -> str:
     body = [
         " & ".join(
             replace(shown, text=_tex(shown.text)).marked(r"\textbf{", "}")
-            for shown in _shown(table, row)
+            for shown in shown_cells(table, row)
         )
         + r" \\"
         for row in table.rows
@@ -166,7 +116,7 @@ def plain(table: Table) -> str:
         f"{column.title} [{column.unit}]" if column.unit else column.title
         for column in table.columns
     ]
-    body = [[shown.text for shown in _shown(table, row, minus="-")] for row in table.rows]
+    body = [[shown.text for shown in shown_cells(table, row, minus="-")] for row in table.rows]
     cells = [header, *([text.replace(ABSENT, "-") for text in row] for row in body)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
     lines = [
@@ -177,58 +127,6 @@ def plain(table: Table) -> str:
         for row in cells
     ]
     return "\n".join([*lines, *table.notes]) + "\n"
-
-
-def _remark(estimate: Estimate) -> str | None:
-    if estimate.value is None:
-        return estimate.reason
-    if estimate.absent > 0:
-        return (
-            f"{100 * estimate.absent:.1f} % of the resamples have no value, the interval is "
-            "that of the others"
-        )
-    return None
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A cell as people read it, before any markup."""
-
-    text: str
-    bold: bool
-
-    def marked(self, before: str, after: str) -> str:
-        return f"{before}{self.text}{after}" if self.bold else self.text
-
-
-def _shown(table: Table, row: list[Cell], minus: str = MINUS) -> list[_Shown]:
-    """Return every cell of a row as people read it."""
-    return [
-        _Shown(
-            _text(column, cell).replace("-", minus)
-            if column.decimals is not None
-            else str(cell),
-            column.signed and isinstance(cell, Estimate) and cell.excludes_zero,
-        )
-        for column, cell in zip(table.columns, row, strict=True)
-    ]
-
-
-def _text(column: Column, cell: Cell) -> str:
-    """Return a number, with its interval if it has one, with an ASCII minus."""
-    value = cell.value if isinstance(cell, Estimate) else cell
-    numbers = [value]
-    if isinstance(cell, Estimate) and cell.low is not None:
-        numbers += [cell.low, cell.high]
-    shown = [_number(column, number) for number in numbers]
-    return shown[0] if len(shown) == 1 else f"{shown[0]} [{shown[1]}, {shown[2]}]"
-
-
-def _number(column: Column, value: Cell) -> str:
-    if not isinstance(value, int | float) or column.decimals is None:
-        return ABSENT
-    rounded = round(value, column.decimals) + 0.0  # no -0.0
-    return f"{rounded:{'+' if column.signed else ''},.{column.decimals}f}"
 
 
 def _tex(text: str) -> str:
@@ -250,7 +148,9 @@ def _values(column: Column, cell: Cell) -> list[str | int | float | None]:
 
 def _html_row(table: Table, row: list[Cell]) -> str:
     cells = []
-    for i, (column, shown) in enumerate(zip(table.columns, _shown(table, row), strict=True)):
+    for i, (column, shown) in enumerate(
+        zip(table.columns, shown_cells(table, row), strict=True)
+    ):
         tag, scope = ("th", ' scope="row"') if i == 0 else ("td", "")
         text = html.escape(shown.text)
         text = f"<b>{text}</b>" if shown.bold else text

@@ -16,7 +16,6 @@ from mien.files import write_json
 from mien.params import LossWeights
 from mien.runs import PRETRAINED, Run
 
-STATISTICS = Path("results/statistics.json")
 DECIMALS = 6  # of every float in the file: beyond them the machine shows, not the data
 MOST_ABSENT = 0.05  # share of resamples without a value that a claim may rest on
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mien.expressions import EXPRESSIONS
+from mien.paths import TABLE_NAMES
 from mien.report.captions import (
     STRATEGY_NAMES,
     TITLES,
@@ -13,7 +14,8 @@ from mien.report.captions import (
     source,
     table2_strategy,
 )
-from mien.report.render import Cell, Column, Table, plain
+from mien.report.cells import Cell, Column, Table
+from mien.report.render import plain
 from mien.report.statistics import (
     Bjontegaard,
     Estimate,
@@ -22,8 +24,6 @@ from mien.report.statistics import (
     Shared,
     Statistics,
 )
-
-TABLES = ("table1", "table2", "classes", "methods", "runs")
 
 INTERPOLATIONS = ("pchip", "akima", "cubic")  # the primary one first
 
@@ -37,16 +37,16 @@ _CHANGE = Column("change", "Change", "points", "higher", 2, signed=True, bounded
 
 def all_tables(statistics: Statistics) -> dict[str, Table]:
     """Return every table by its name, in the order of the report."""
-    parts = {
-        "table1": _bjontegaard(statistics),
-        "table2": _decoded_and_raw(statistics),
-        "classes": _classes(statistics),
-        "methods": _methods(statistics),
-        "runs": _runs(statistics),
+    contents = {
+        "table1": _bjontegaard,
+        "table2": _decoded_and_raw,
+        "classes": _classes,
+        "methods": _methods,
+        "runs": _runs,
     }
     return {
-        name: Table(name, TITLES[name], caption(name, statistics), columns, rows)
-        for name, (columns, rows) in parts.items()
+        name: Table(name, TITLES[name], caption(name, statistics), *contents[name](statistics))
+        for name in TABLE_NAMES
     }
 
 
@@ -59,7 +59,7 @@ def bjontegaard_text(statistics: Statistics) -> str:
     return (
         f"{plain(table)}\n"
         "BD-Accuracy: higher is better. BD-Rate: lower is better. Brackets: "
-        f"{intervals(statistics)}.\n{source(statistics)}\n"
+        f"{intervals(statistics)}.\n{source(statistics)}"
     )
 
 

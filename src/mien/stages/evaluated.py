@@ -42,18 +42,13 @@ def read_evaluations(params: Params) -> dict[Run, Evaluation]:
     images: pa.Table | None = None
     for run in all_runs(params):
         read_manifest(paths.manifest_of(paths.streams(run)))
-        read_manifest(evaluation_manifest(run))
+        read_manifest(paths.evaluation_manifest(run))
         decoded = read_rows(paths.decoded(run), DECODED_COLUMNS)
         if images is None:
             images = decoded.select(["key", "label"])
         _require_same_images(images, decoded, paths.decoded(run))
         evaluations[run] = _evaluation(run, decoded, params.shards.image_size)
     return evaluations
-
-
-def evaluation_manifest(run: Run) -> Path:
-    """Return the manifest of what the decode stage wrote for a run."""
-    return paths.run_folder(run) / "evaluation.json"
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> pa.Table:

@@ -19,11 +19,10 @@ from mien.report import style
 from mien.report.captions import SWEEPS, shown_rates
 from mien.report.faces import Crop, Face, decoded_faces
 from mien.report.figures import accuracy_over_rate, weight_effect
-from mien.report.statistics import STATISTICS, Statistics, read_statistics
+from mien.report.statistics import Statistics, read_statistics
 from mien.runs import PRETRAINED, Run, all_runs
-from mien.stages.evaluated import evaluation_manifest, read_rows
+from mien.stages.evaluated import read_rows
 
-FIGURES = ("fig2", *SWEEPS, "fig4")
 N_FACES = 2  # of different expressions, in Fig. 4
 EXAMPLE_COLUMNS = ("key", "label", "png", "raw_png")
 MEASURED_COLUMNS = ("key", "bpp", "prediction")
@@ -35,7 +34,7 @@ def figures(params: Params) -> None:
     Raises:
         DataError: If statistics.json or a run's examples are missing or of other runs.
     """
-    statistics = read_statistics(STATISTICS, all_runs(params))
+    statistics = read_statistics(paths.STATISTICS, all_runs(params))
     faces = _faces(statistics)
     with style.applied():
         style.save(accuracy_over_rate(statistics), paths.FIGURES / "fig2")
@@ -65,7 +64,7 @@ def first_of_each_label(examples: pa.Table) -> list[str]:
 
 def _examples(run: Run) -> pa.Table:
     """Return a run's example pictures with what was measured on them, by ascending key."""
-    read_manifest(evaluation_manifest(run))
+    read_manifest(paths.evaluation_manifest(run))
     examples = read_rows(paths.examples(run), EXAMPLE_COLUMNS)
     measured = read_rows(paths.decoded(run), MEASURED_COLUMNS)
     joined = examples.join(measured, "key", join_type="inner").sort_by("key")

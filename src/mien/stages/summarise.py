@@ -9,7 +9,6 @@ from mien.files import write_json
 from mien.params import Params
 from mien.provenance import source_commit
 from mien.report.statistics import (
-    STATISTICS,
     Bjontegaard,
     Estimate,
     RunStatistics,
@@ -34,7 +33,7 @@ def summarise(params: Params) -> None:
         DataError: If a run's files are missing, damaged or not about the same images.
     """
     statistics = statistics_of(params, read_evaluations(params), source_commit())
-    write_statistics(STATISTICS, statistics)
+    write_statistics(paths.STATISTICS, statistics)
     write_json(paths.METRICS, metrics_of(statistics))
 
 

@@ -6,7 +6,7 @@ from mien import paths
 from mien.files import write_text
 from mien.params import Params
 from mien.report.render import comma_separated, latex, markdown
-from mien.report.statistics import STATISTICS, read_statistics
+from mien.report.statistics import read_statistics
 from mien.report.tables import all_tables, bjontegaard_text
 from mien.runs import all_runs
 
@@ -19,7 +19,7 @@ def tables(params: Params) -> None:
     Raises:
         DataError: If statistics.json is missing or has other runs than `params`.
     """
-    statistics = read_statistics(STATISTICS, all_runs(params))
+    statistics = read_statistics(paths.STATISTICS, all_runs(params))
     for name, table in all_tables(statistics).items():
         for suffix, rendered in FORMATS.items():
             write_text(paths.TABLES / f"{name}.{suffix}", rendered(table))
@@ -31,4 +31,4 @@ def printed_deltas(params: Params) -> str:
     Raises:
         DataError: If statistics.json is missing or has other runs than `params`.
     """
-    return bjontegaard_text(read_statistics(STATISTICS, all_runs(params)))
+    return bjontegaard_text(read_statistics(paths.STATISTICS, all_runs(params)))

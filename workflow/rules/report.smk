@@ -1,0 +1,73 @@
+# Metrics, tables, figures and the page that holds them.
+
+
+rule summarise:
+    """Every run on the test set: metrics.json, and the statistics behind what is shown."""
+    input:
+        streams=plan.archives(PARAMS),
+        evaluations=plan.evaluations(PARAMS),
+    output:
+        metrics=report(str(paths.METRICS), category="Metrics", caption="../report/metrics.rst"),
+        statistics=str(paths.STATISTICS),
+    params:
+        config=plan.summary_config(PARAMS),
+        code=plan.code("metrics", "report/summary", "report/statistics", "stages/summarise"),
+    log:
+        "logs/summarise.log",
+    benchmark:
+        "logs/summarise.tsv"
+    shell:
+        "mien summarise &> {log:q}"
+
+
+rule tables:
+    """The paper's tables and ours, in Markdown, LaTeX and CSV."""
+    input:
+        statistics=str(paths.STATISTICS),
+    output:
+        report(
+            plan.tables(),
+            category="Tables",
+            caption="../report/tables.rst",
+        ),
+    params:
+        code=plan.code("report", "stages/tables"),
+    log:
+        "logs/tables.log",
+    shell:
+        "mien tables &> {log:q}"
+
+
+rule figures:
+    """The paper's figures."""
+    input:
+        statistics=str(paths.STATISTICS),
+        evaluations=plan.evaluations(PARAMS),
+    output:
+        plan.figures("pdf"),
+        report(
+            plan.figures("png"),
+            category="Figures",
+            caption="../report/figures.rst",
+        ),
+    params:
+        code=plan.code("report", "stages/figures"),
+    log:
+        "logs/figures.log",
+    shell:
+        "mien figures &> {log:q}"
+
+
+rule report:
+    """One page with all of it, which needs no network."""
+    input:
+        statistics=str(paths.STATISTICS),
+        figures=plan.figures("png"),
+    output:
+        report(str(paths.REPORT), category="Report", caption="../report/page.rst"),
+    params:
+        code=plan.code("report", "stages/report"),
+    log:
+        "logs/report.log",
+    shell:
+        "mien report &> {log:q}"
