@@ -1,6 +1,6 @@
 """mien: from a folder of faces to the tables and figures of the paper.
 
-    snakemake --cores all --resources gpu=1
+snakemake --cores all --resources gpu=1
 """
 
 from pathlib import Path

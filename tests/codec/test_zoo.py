@@ -19,7 +19,7 @@ def zoo_state():
 
 
 def renamed(state, old):
-    """Rename `matrices.0` to `_matrix0` or `_matrices.0`: the generations of the zoo's files."""
+    """Rename `matrices.0` to `_matrix0` or `_matrices.0`, as older zoo files have it."""
     out = {}
     for key, tensor in state.items():
         for name, single in (("matrices", "matrix"), ("biases", "bias"), ("factors", "factor")):

@@ -6,10 +6,10 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.conftest import TRAIN_LABELS, add, annotate, noise, save
 
 from mien.data.affectnet import find_images, read_sample
 from mien.errors import DataError
+from tests.data.conftest import TRAIN_LABELS, add, annotate, noise, save
 
 
 def read_all(root, part="train_set"):
@@ -79,7 +79,10 @@ def test_a_code_outside_the_eight_is_refused(tmp_path, code, seen):
         read_all(one_image(tmp_path, code))
 
 
-@pytest.mark.parametrize("content", ["happy", [1, 2], {"pickled": 1}, 1j], ids=repr)
+PICKLED = np.array(1, dtype=object)  # reading it would run what is in the file
+
+
+@pytest.mark.parametrize("content", ["happy", [1, 2], PICKLED, 1j], ids=repr)
 def test_an_annotation_that_is_not_one_number_is_refused(tmp_path, content):
     with pytest.raises(DataError, match=r"7_exp\.npy: not an npy file with one number"):
         read_all(one_image(tmp_path, content))

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.conftest import noise
 
 from mien.data import pictures
 from mien.errors import DataError
+from tests.data.conftest import noise
 
 
 def coded(image, format, **options):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import webdataset
 from PIL import Image
-from tests.data.conftest import LABELS, LOOK, noise_splits
 
 from mien import files
 from mien.data.shard_writer import Source, write_shards
 from mien.errors import DataError
+from tests.data.conftest import LABELS, LOOK, noise_splits
 
 
 def contents(folder):

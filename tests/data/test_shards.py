@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.data.conftest import LABELS
 
 from mien import files
 from mien.data import shards
 from mien.data.shards import count, labels_of, read_split, split_batches, training_batches
 from mien.errors import DataError
+from tests.data.conftest import LABELS
 
 KEYS = [f"train-{number:06d}" for number in range(len(LABELS))]
 
@@ -123,6 +123,12 @@ def test_the_buffer_mixes_shards(manifest, monkeypatch):
     assert sorted(keys) == KEYS
     shard_of = [KEYS.index(key) // 4 for key in keys]
     assert sum(a != b for a, b in pairwise(shard_of)) > 8  # 5 if shards stayed together
+
+
+def test_an_epoch_may_begin_in_any_shard(manifest, monkeypatch):
+    monkeypatch.setattr(shards, "BUFFER", 3)  # smaller than a shard, so it cannot mix far
+    first = {KEYS.index(epoch(manifest, epoch=number)[0]) // 4 for number in range(30)}
+    assert first == {0, 1, 2, 3, 4, 5}
 
 
 def test_shards_are_read_as_they_are_needed(manifest, monkeypatch):

@@ -4,12 +4,12 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from tests.data.conftest import TEST_LABELS, TRAIN_LABELS, add, affectnet_folder, load, save
 
 from mien import files, paths
 from mien.errors import DataError
 from mien.expressions import EXPRESSIONS
 from mien.stages.ingest import SCHEMA, ingest
+from tests.data.conftest import TEST_LABELS, TRAIN_LABELS, add, affectnet_folder, load, save
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tests.data.conftest import affectnet_folder, load
 
 from mien import paths
 from mien.data.shards import count, labels_of, read_split
@@ -14,6 +13,7 @@ from mien.errors import DataError
 from mien.expressions import EXPRESSIONS
 from mien.stages.ingest import ingest
 from mien.stages.shard import shard
+from tests.data.conftest import affectnet_folder, load
 
 
 @pytest.fixture

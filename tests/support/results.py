@@ -25,7 +25,7 @@ from mien.runs import Run, all_runs, setting_named
 PARAMS = """
 data: {name: drawn faces, root: data/raw, faces: null, val_fraction: 0.1, seed: 0}
 shards: {image_size: 64, format: webp, filter: bicubic, images_per_shard: 100}
-codec: {qualities: [1, 2, 3, 4], channels: [24, 36], weights: scratch}
+codec: {qualities: [1, 3, 5, 8], channels: [24, 36], weights: scratch}
 classifier: {width: 16, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [compression-only, joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.5}

@@ -7,15 +7,15 @@ if PARAMS.data.faces is not None:
         """Draw the embedded faces in AffectNet's own layout."""
         output:
             manifest=str(paths.FACES_MANIFEST),
-        params:
-            config=PARAMS.data.faces.model_dump(),
-            root=PARAMS.data.root,
-            code=plan.code("data/faces", "data/portrait", "expressions"),
-        threads: workflow.cores
         log:
             "logs/faces.log",
         benchmark:
             "logs/faces.tsv"
+        threads: workflow.cores
+        params:
+            config=PARAMS.data.faces.model_dump(),
+            root=PARAMS.data.root,
+            code=plan.code("faces"),
         shell:
             "mien faces --threads {threads} &> {log:q}"
 
@@ -27,14 +27,14 @@ rule ingest:
     output:
         index=str(paths.INDEX),
         manifest=str(paths.INDEX_MANIFEST),
-    params:
-        config=PARAMS.data.model_dump(mode="json"),
-        code=plan.code("data/affectnet", "data/split", "stages/ingest"),
-    threads: workflow.cores
     log:
         "logs/ingest.log",
     benchmark:
         "logs/ingest.tsv"
+    threads: workflow.cores
+    params:
+        config=PARAMS.data.model_dump(mode="json"),
+        code=plan.code("ingest"),
     shell:
         "mien ingest --threads {threads} &> {log:q}"
 
@@ -46,13 +46,13 @@ rule shard:
         manifest=str(paths.INDEX_MANIFEST),
     output:
         manifest=str(paths.SHARDS_MANIFEST),
-    params:
-        config=PARAMS.shards.model_dump(mode="json"),
-        code=plan.code("data", "stages/shard"),
-    threads: workflow.cores
     log:
         "logs/shard.log",
     benchmark:
         "logs/shard.tsv"
+    threads: workflow.cores
+    params:
+        config=PARAMS.shards.model_dump(mode="json"),
+        code=plan.code("shard"),
     shell:
         "mien shard --threads {threads} &> {log:q}"

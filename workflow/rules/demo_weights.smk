@@ -7,10 +7,10 @@ rule demo_weights:
         "work/demo-weights/done",
     log:
         "logs/demo_weights.log",
+    threads: workflow.cores
     params:
         snakefile=workflow.snakefile,
         params=workflow.source_path("../../presets/demo-weights.yaml"),
-    threads: workflow.cores
     shell:
         "mkdir -p work/demo-weights && cp {params.params:q} work/demo-weights/params.yaml && "
         "snakemake --snakefile {params.snakefile:q} --directory work/demo-weights "

@@ -9,16 +9,16 @@ rule encode:
     output:
         streams="results/{strategy}/{setting}/streams.parquet",
         manifest="results/{strategy}/{setting}/streams.json",
-    params:
-        batch_size=PARAMS.evaluate.batch_size,
-        code=plan.code("codec", "stages/encode"),
-    threads: workflow.cores
-    resources:
-        gpu=1,
     log:
         "logs/encode/{strategy}/{setting}.log",
     benchmark:
         "logs/encode/{strategy}/{setting}.tsv"
+    threads: workflow.cores
+    resources:
+        gpu=1,
+    params:
+        batch_size=PARAMS.evaluate.batch_size,
+        code=plan.code("encode"),
     shell:
         "mien encode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
 
@@ -34,16 +34,16 @@ rule decode:
         raw="results/{strategy}/{setting}/raw.parquet",
         examples="results/{strategy}/{setting}/examples.parquet",
         manifest="results/{strategy}/{setting}/evaluation.json",
-    params:
-        examples=PARAMS.evaluate.examples,
-        classifier=PARAMS.classifier.model_dump(mode="json"),
-        code=plan.code("codec", "classifier", "metrics/rate", "metrics/distortion", "stages/decode"),
-    threads: workflow.cores
-    resources:
-        gpu=1,
     log:
         "logs/decode/{strategy}/{setting}.log",
     benchmark:
         "logs/decode/{strategy}/{setting}.tsv"
+    threads: workflow.cores
+    resources:
+        gpu=1,
+    params:
+        examples=PARAMS.evaluate.examples,
+        classifier=PARAMS.classifier.model_dump(mode="json"),
+        code=plan.code("decode"),
     shell:
         "mien decode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"

@@ -11,15 +11,15 @@ rule finetune:
         checkpoint="results/{strategy}/{setting}/checkpoint.safetensors",
         manifest="results/{strategy}/{setting}/checkpoint.json",
         history="results/{strategy}/{setting}/history.csv",
-    params:
-        config=lambda w: plan.run_config(PARAMS, w.strategy, w.setting),
-        code=plan.code("training", "codec", "classifier", "stages/finetune"),
-    threads: workflow.cores
-    resources:
-        gpu=1,
     log:
         "logs/finetune/{strategy}/{setting}.log",
     benchmark:
         "logs/finetune/{strategy}/{setting}.tsv"
+    threads: workflow.cores
+    resources:
+        gpu=1,
+    params:
+        config=lambda w: plan.run_config(PARAMS, w.strategy, w.setting),
+        code=plan.code("finetune"),
     shell:
         "mien finetune {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"

@@ -8,19 +8,23 @@ rule pretrain_codec:
         weights=lambda w: plan.weights_files(PARAMS, int(w.quality)),
         higher=lambda w: plan.higher_codec(PARAMS, int(w.quality)),
     output:
+        **(
+            {"history": "models/codec/q{quality}.csv"}
+            if PARAMS.codec.weights == SCRATCH
+            else {}
+        ),
         tensors="models/codec/q{quality}.safetensors",
         manifest="models/codec/q{quality}.json",
-        **({"history": "models/codec/q{quality}.csv"} if PARAMS.codec.weights == SCRATCH else {}),
-    params:
-        config=plan.pretrain_config(PARAMS, "codec"),
-        code=plan.code("training", "codec", "stages/pretrain"),
-    threads: workflow.cores
-    resources:
-        gpu=1,
     log:
         "logs/pretrain/codec-q{quality}.log",
     benchmark:
         "logs/pretrain/codec-q{quality}.tsv"
+    threads: workflow.cores
+    resources:
+        gpu=1,
+    params:
+        config=plan.pretrain_config(PARAMS, "codec"),
+        code=plan.code("pretrain"),
     shell:
         "mien pretrain-codec {wildcards.quality} --threads {threads} &> {log:q}"
 
@@ -31,18 +35,22 @@ rule pretrain_classifier:
         shards=str(paths.SHARDS_MANIFEST),
         weights=plan.classifier_files(PARAMS),
     output:
+        **(
+            {"history": "models/classifier.csv"}
+            if PARAMS.classifier.weights == SCRATCH
+            else {}
+        ),
         tensors=str(paths.CLASSIFIER),
         manifest=str(paths.manifest_of(paths.CLASSIFIER)),
-        **({"history": "models/classifier.csv"} if PARAMS.classifier.weights == SCRATCH else {}),
-    params:
-        config=plan.pretrain_config(PARAMS, "classifier"),
-        code=plan.code("training", "classifier", "stages/pretrain"),
-    threads: workflow.cores
-    resources:
-        gpu=1,
     log:
         "logs/pretrain/classifier.log",
     benchmark:
         "logs/pretrain/classifier.tsv"
+    threads: workflow.cores
+    resources:
+        gpu=1,
+    params:
+        config=plan.pretrain_config(PARAMS, "classifier"),
+        code=plan.code("pretrain"),
     shell:
         "mien pretrain-classifier --threads {threads} &> {log:q}"

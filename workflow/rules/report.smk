@@ -7,15 +7,17 @@ rule summarise:
         streams=plan.archives(PARAMS),
         evaluations=plan.evaluations(PARAMS),
     output:
-        metrics=report(str(paths.METRICS), category="Metrics", caption="../report/metrics.rst"),
+        metrics=report(
+            str(paths.METRICS), category="Metrics", caption="../report/metrics.rst"
+        ),
         statistics=str(paths.STATISTICS),
-    params:
-        config=plan.summary_config(PARAMS),
-        code=plan.code("metrics", "report/summary", "report/statistics", "stages/summarise"),
     log:
         "logs/summarise.log",
     benchmark:
         "logs/summarise.tsv"
+    params:
+        config=plan.summary_config(PARAMS),
+        code=plan.code("summarise"),
     shell:
         "mien summarise &> {log:q}"
 
@@ -30,10 +32,10 @@ rule tables:
             category="Tables",
             caption="../report/tables.rst",
         ),
-    params:
-        code=plan.code("report", "stages/tables"),
     log:
         "logs/tables.log",
+    params:
+        code=plan.code("tables"),
     shell:
         "mien tables &> {log:q}"
 
@@ -50,10 +52,10 @@ rule figures:
             category="Figures",
             caption="../report/figures.rst",
         ),
-    params:
-        code=plan.code("report", "stages/figures"),
     log:
         "logs/figures.log",
+    params:
+        code=plan.code("figures"),
     shell:
         "mien figures &> {log:q}"
 
@@ -65,9 +67,9 @@ rule report:
         figures=plan.figures("png"),
     output:
         report(str(paths.REPORT), category="Report", caption="../report/page.rst"),
-    params:
-        code=plan.code("report", "stages/report"),
     log:
         "logs/report.log",
+    params:
+        code=plan.code("report"),
     shell:
         "mien report &> {log:q}"

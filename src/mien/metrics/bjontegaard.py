@@ -190,8 +190,7 @@ class _Curves:
 
     def turned(self) -> _Curves:
         """Return x over y, with the first of equal y kept."""
-        first = np.diff(self.y, axis=1, prepend=-np.inf) > TIE
-        return _Curves(self.y, self.x, self.kept & first)
+        return _Curves(self.y, self.x, np.diff(self.y, axis=1, prepend=-np.inf) > TIE)
 
     def integral(self, low: Floats, high: Floats) -> Floats:
         """Integrate every curve, [B]; NaN for one of fewer than two knots."""

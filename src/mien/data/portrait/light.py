@@ -56,7 +56,7 @@ def lit(
     skin = _normals(_towards_camera(points, z, pose), 1.0 / (pose.unit * grid))
     around = _normals(_shell(points, head), 1.0 / (pose.unit * grid))
     half = light.direction + np.array([0.0, 0.0, 1.0])
-    gloss = np.maximum(_dot(skin, half / np.linalg.norm(half)), 0.0) ** 24
+    gloss = np.power(np.maximum(_dot(skin, half / np.linalg.norm(half)), 0.0), 24.0)
     return (
         _enlarged(_wrapped(skin, light), size),
         _enlarged(_wrapped(around, light), size),

@@ -138,13 +138,13 @@ def _light_up(
         portrait.head, portrait.pose, portrait.marks, portrait.units, light, size
     )
     lamp = (around + skin * (on_skin - around)) * _cast_shadows(portrait, size, strip)
-    room = figure * (1.0 + skin * _skin_texture(portrait, size, camera))
-    shade = room[..., None] * light.room.astype(np.float32)
+    room: Field = figure * (1.0 + skin * _skin_texture(portrait, size, camera))
+    shade: Field = room[..., None] * light.room.astype(np.float32)
     shade += (room * lamp)[..., None] * light.lamp.astype(np.float32)
-    shade += (1.0 - figure)[..., None]
+    shade += np.subtract(1.0, figure, dtype=np.float32)[..., None]
     picture *= shade
     shine = gloss * skin * np.float32(255.0 * light.gloss)
-    picture += shine[..., None]
+    np.add(picture, shine[..., None], out=picture)
 
 
 def _cast_shadows(portrait: Portrait, size: int, strip: hair.Strip | None) -> Field:

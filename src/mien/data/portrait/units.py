@@ -44,7 +44,7 @@ RECIPES: dict[str, tuple[tuple[int, float, float], ...]] = {
         (10, 0.4, 0.2),
         (25, 0.6, 0.2),
     ),
-    "contempt": ((12, 0.75, 1.0), (14, 1.0, 1.0)),
+    "contempt": ((12, 0.95, 1.0), (14, 1.15, 1.0)),
 }
 UNITS = tuple(sorted({unit for recipe in RECIPES.values() for unit, _, _ in recipe}))
 
@@ -97,11 +97,6 @@ def sample_act(label: int, rng: np.random.Generator) -> Act:
     return Act(units, valence, arousal)
 
 
-def unit(units: Units, *numbers: int) -> float:
-    """Return the strongest intensity among some action units, the two sides averaged."""
-    return max(sum(units.get(number, (0.0, 0.0))) / 2 for number in numbers)
-
-
 def unit_sides(units: Units, *numbers: int) -> tuple[float, float]:
     """Return the strongest intensity among some action units on either side."""
     left = max(units.get(number, (0.0, 0.0))[0] for number in numbers)
@@ -128,7 +123,7 @@ def _stronger(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, fl
 
 def _one_sided(units: Units, rng: np.random.Generator) -> Units:
     """Take units 12 and 14 from one side of the mouth: the mark of contempt."""
-    other = float(rng.uniform(0.0, 0.2))
+    other = float(rng.uniform(0.0, 0.15))
     on_left = float(rng.uniform()) < 0.5
     gains = (1.0, other) if on_left else (other, 1.0)
     return {

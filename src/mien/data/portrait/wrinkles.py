@@ -124,7 +124,7 @@ def _cheek(m: Points, unit: Strengths, age: float) -> list[Furrow]:
     droop = _beside(at_corner, (0.01, 0.01), (0.05, 0.07), (0.055, 0.15))
     return [
         Furrow(fold, max(raised, 0.1 + 0.45 * age), 0.026),
-        Furrow(pit, unit.get(14, 0.0), 0.03),
+        Furrow(pit, 1.2 * unit.get(14, 0.0), 0.036),
         Furrow(droop, max(unit.get(15, 0.0), 0.2 * age), 0.024),
     ]
 

@@ -1,0 +1,163 @@
+"""Bjontegaard deltas: the golden figures, every reason for having none, and many at once."""
+
+import numpy as np
+import pytest
+from scipy.optimize import isotonic_regression
+
+from mien.metrics.bjontegaard import (
+    METHODS,
+    compare,
+    curve,
+    envelope,
+    isotonic_rows,
+    resampled_deltas,
+)
+
+ANCHOR_RATE = np.geomspace(0.07, 1.2, 8)
+ANCHOR = curve(ANCHOR_RATE, 49.71 - 6 * np.exp(-ANCHOR_RATE / 0.3))
+# Table 2 of the paper: rate and accuracy of the joint models.
+TEST = curve(
+    np.array([0.04, 0.08, 0.10, 0.11, 0.18, 0.26, 0.32, 0.48, 0.56]),
+    np.array([47.54, 49.44, 49.84, 50.41, 50.76, 50.84, 50.16, 51.49, 51.41]),
+)
+
+# Made once with bjontegaard 1.3.0: BD-Rate, BD-Accuracy.
+ON_ENVELOPE = {"pchip": (-89.25, 3.804), "akima": (-89.12, 3.801), "cubic": (-88.11, 3.779)}
+AS_PRINTED = {"pchip": (None, 3.823), "akima": (None, 3.817), "cubic": (-88.10, 3.786)}
+
+
+def points(rates, accuracies):
+    return curve(np.array(rates, float), np.array(accuracies, float))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_golden_figures_on_the_envelope(method):
+    found = compare(envelope(ANCHOR), envelope(TEST), method)
+    rate, accuracy = ON_ENVELOPE[method]
+    assert found.bd_rate.value == pytest.approx(rate, abs=0.005)
+    assert found.bd_accuracy.value == pytest.approx(accuracy, abs=0.0005)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_golden_figures_as_printed(method):
+    found = compare(ANCHOR, TEST, method)
+    rate, accuracy = AS_PRINTED[method]
+    assert found.bd_accuracy.value == pytest.approx(accuracy, abs=0.0005)
+    if rate is None:
+        assert found.bd_rate.value is None
+        assert found.bd_rate.reason == "the accuracy of the tested curve does not increase"
+    else:
+        assert found.bd_rate.value == pytest.approx(rate, abs=0.005)
+
+
+def test_the_overlap_says_what_was_compared():
+    found = compare(envelope(ANCHOR), envelope(TEST))
+    shared = np.log10(0.56 / 0.07) / np.log10(1.2 / 0.04)
+    assert found.rate_overlap.fraction == pytest.approx(shared)
+    assert (found.rate_overlap.anchor_points, found.rate_overlap.test_points) == (6, 8)
+    inside = (ANCHOR.accuracy.max() - 47.54) / (51.45 - ANCHOR.accuracy.min())
+    assert found.accuracy_overlap.fraction == pytest.approx(inside)
+    assert (found.accuracy_overlap.anchor_points, found.accuracy_overlap.test_points) == (4, 2)
+
+
+def test_points_may_come_in_any_order():
+    order = np.random.default_rng(0).permutation(9)
+    shuffled = curve(TEST.rate[order], TEST.accuracy[order])
+    assert compare(envelope(ANCHOR), envelope(shuffled)) == compare(
+        envelope(ANCHOR), envelope(TEST)
+    )
+
+
+def test_the_same_accuracy_for_half_the_bytes():
+    half = curve(ANCHOR.rate / 2, ANCHOR.accuracy)
+    for method in METHODS:
+        assert compare(ANCHOR, half, method).bd_rate.value == pytest.approx(-50.0)
+    better = curve(ANCHOR.rate, ANCHOR.accuracy + 2)
+    assert compare(ANCHOR, better).bd_accuracy.value == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("tested", "quantity", "reason"),
+    [
+        (points([0.2], [48]), "bd_accuracy", "1 distinct points"),
+        (points([2, 3, 4, 5], [46, 47, 48, 49]), "bd_accuracy", "share no range of rate"),
+        (points([0.1, 0.2, 0.3, 0.4], [60, 61, 62, 63]), "bd_rate", "share no range of accura"),
+        (points([0.1, 0.2, 0.3, 0.4], [48, 48, 48, 48]), "bd_rate", "1 distinct points"),
+        (points([0.1, 0.2, 0.3, 0.4], [49, 48, 47, 46]), "bd_rate", "does not increase"),
+        # What the two extremes have in common is one point: no range.
+        (points([1.2, 1.3, 1.4, 1.5], [46, 47, 48, 49]), "bd_accuracy", "share no range"),
+    ],
+)
+def test_an_absent_value_has_a_reason(tested, quantity, reason, method):
+    delta = getattr(compare(ANCHOR, tested, method), quantity)
+    assert delta.value is None
+    assert reason in delta.reason
+
+
+def test_two_runs_of_one_rate_have_no_bd_accuracy():
+    tested = points([0.1, 0.2, 0.2, 0.4], [46, 47, 48, 49])
+    assert "rate of the tested curve" in compare(ANCHOR, tested).bd_accuracy.reason
+
+
+def test_a_cubic_needs_four_distinct_points():
+    tested = points([0.1, 0.2, 0.4], [46, 48, 49])
+    assert compare(ANCHOR, tested, "pchip").bd_rate.value is not None
+    assert "cubic needs 4" in compare(ANCHOR, tested, "cubic").bd_rate.reason
+
+
+def test_a_cubic_through_nearly_equal_accuracies_is_refused_without_a_warning():
+    tested = points([0.1, 0.2, 0.3, 0.4], 48 + np.array([0, 1, 2, 3]) * 1e-7)
+    assert "too close together" in compare(ANCHOR, tested, "cubic").bd_rate.reason
+
+
+def test_impossible_points_are_refused():
+    with pytest.raises(ValueError, match="not above 0"):
+        points([0.0, 0.1], [1, 2])
+    with pytest.raises(ValueError, match="rates and"):
+        points([0.1, 0.2], [1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+def test_isotonic_rows_agree_with_scipy(n):
+    rows = np.random.default_rng(n).normal(50, 2, (60, n))
+    expected = [isotonic_regression(row).x for row in rows]
+    np.testing.assert_allclose(isotonic_rows(rows), expected, rtol=1e-12)
+
+
+def noisy_curves(n_rows=300):
+    """Return curves that tie, cross, swap their order of rates and sometimes lie apart."""
+    generator = np.random.default_rng(4)
+    shift = generator.choice([0.0, 0.0, 0.0, 12.0], size=(n_rows, 1))
+    rate = np.geomspace(0.05, 0.8, 6) * generator.lognormal(0, 0.3, (n_rows, 6))
+    accuracy = 40 + 12 * rate + generator.normal(0, 1.5, (n_rows, 6))
+    test_rate = np.geomspace(0.04, 0.6, 7) * generator.lognormal(0, 0.3, (n_rows, 7))
+    test_accuracy = 42 + 12 * test_rate + generator.normal(0, 1.5, (n_rows, 7)) + shift
+    return rate, np.round(accuracy), test_rate, np.round(test_accuracy)
+
+
+def one_by_one(rows):
+    """Return BD-Accuracy and BD-Rate of every row by the library, NaN where there is none."""
+    pairs = [
+        compare(envelope(curve(*row[:2])), envelope(curve(*row[2:])))
+        for row in zip(*rows, strict=True)
+    ]
+    found = [(pair.bd_accuracy.value, pair.bd_rate.value) for pair in pairs]
+    return np.array(found, dtype=float).T  # None becomes NaN
+
+
+def test_many_deltas_agree_with_the_library_one_by_one():
+    rows = noisy_curves()
+    found, expected = np.array(resampled_deltas(*rows)), one_by_one(rows)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert 0.1 < np.isnan(expected[1]).mean() < 0.9  # the curves hold both kinds
+
+
+def test_many_deltas_agree_where_two_rates_are_equal():
+    rows = noisy_curves(3)
+    rows[0][1, 2] = rows[0][1, 3]
+    bd_accuracy, bd_rate = resampled_deltas(*rows)
+    expected = one_by_one(rows)
+    assert np.isnan(bd_accuracy).tolist() == [False, True, False]
+    np.testing.assert_allclose([bd_accuracy, bd_rate], expected, rtol=1e-9)

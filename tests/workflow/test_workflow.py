@@ -1,0 +1,144 @@
+"""The whole workflow at toy scale, as a user runs it, and what it does with bad input."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from mien import paths, workflow
+from mien.codec.model import codec_id, load_codec
+from mien.params import load_params
+from mien.runs import Run, all_runs
+
+ROOT = Path(__file__).parents[2]
+TOY = ROOT / "tests/toy.yaml"
+
+
+def snakemake(folder, *options):
+    command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    return subprocess.run(
+        [*command, "--cores", "2", "--resources", "gpu=2", "--max-threads", "1", *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "default"},
+    )
+
+
+def planned(folder, *options):
+    """Return how many jobs of each rule a dry run lists."""
+    out = snakemake(folder, "-n", "--quiet", "rules", *options)
+    assert out.returncode == 0, out.stderr
+    found = re.findall(r"^(\w+)\s+(\d+)$", out.stdout + out.stderr, re.MULTILINE)
+    return {rule: int(count) for rule, count in found if rule != "total"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    shutil.copy(TOY, folder / "params.yaml")
+    out = snakemake(folder)
+    assert out.returncode == 0, out.stdout + out.stderr
+    return folder
+
+
+@pytest.fixture
+def params():
+    return load_params(TOY)
+
+
+def test_everything_is_made(finished, params):
+    for name in workflow.everything(params):
+        assert (finished / name).stat().st_size > 0, name
+
+
+def test_a_second_run_does_nothing(finished):
+    out = snakemake(finished)
+    assert "Nothing to be done" in out.stdout + out.stderr
+
+
+def test_every_rate_is_counted_from_the_stored_streams(finished, params):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    pixels = params.shards.image_size**2
+    for run in all_runs(params):
+        streams = pq.read_table(finished / paths.streams(run))["stream"].to_pylist()
+        mean = sum(8 * len(stream) / pixels for stream in streams) / len(streams)
+        assert len(streams) == params.data.faces.test
+        assert metrics[run.strategy][run.setting]["bpp"] == pytest.approx(mean, abs=5e-6)
+
+
+def test_every_strategy_codes_with_its_own_codec(finished, params):
+    codecs = {
+        run: codec_id(load_codec(finished / paths.checkpoint(run))[0])
+        for run in all_runs(params)
+    }
+    assert len(set(codecs.values())) == len(codecs)
+
+
+def test_a_frozen_classifier_reads_raw_images_as_before(finished):
+    def raw(strategy):
+        return pq.read_table(finished / paths.raw(Run(strategy, "q3"))).to_pydict()
+
+    assert raw("compression-only") == raw("pretrained")
+    assert raw("joint")["logits"] != raw("pretrained")["logits"]
+
+
+def test_a_changed_sweep_value_trains_only_its_own_runs(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["sweep"]["ce"] = [0.25]
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    jobs = planned(folder)
+    assert {rule: jobs.get(rule) for rule in ("finetune", "encode", "decode")} == {
+        "finetune": 2,
+        "encode": 2,
+        "decode": 2,
+    }
+    assert "pretrain_codec" not in jobs
+    assert "shard" not in jobs
+
+
+def test_a_changed_reference_weight_trains_what_uses_it(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["loss"]["ce"] = 0.07
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    assert planned(folder)["finetune"] == 4  # q1 and q3 of both; q3-ce0.5 keeps its weights
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "says"),
+    [
+        ("finetune", "lerning_rate", 1.0, "params.yaml: finetune.lerning_rate: unknown key"),
+        ("finetune", "lr", "1e-4", "params.yaml: finetune.lr: '1e-4' is text"),
+        ("data", "faces", None, "data.root: data/raw/faces: no such folder"),
+    ],
+)
+def test_bad_params_end_the_workflow_before_any_job(tmp_path, section, key, value, says):
+    tree = yaml.safe_load(TOY.read_text())
+    tree[section][key] = value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    out = snakemake(tmp_path)
+    assert out.returncode == 1
+    assert says in out.stdout + out.stderr
+    assert "Traceback" not in out.stdout + out.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unreadable_image_ends_the_workflow_by_name(finished, tmp_path):
+    shutil.copytree(finished / "data/raw/faces", tmp_path / "data/raw/mine")
+    tree = yaml.safe_load(TOY.read_text())
+    tree["data"] |= {"faces": None, "root": "data/raw/mine"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    image = tmp_path / "data/raw/mine/train_set/images/7.jpg"
+    image.write_bytes(image.read_bytes()[:300])
+    out = snakemake(tmp_path)
+    assert out.returncode == 1
+    assert "train_set/images/7.jpg" in out.stdout + out.stderr
+    assert not (tmp_path / paths.INDEX).exists()
+    assert not (tmp_path / paths.SHARDS_MANIFEST).exists()
