@@ -171,6 +171,9 @@ def test_annotations_belong_to_their_picture(drawn):
     with Image.open(drawn / "val_set" / "images" / "4.jpg") as image:
         written = np.asarray(image, dtype=float)
     assert np.abs(written - face.image).mean() < 4.0
+    for kind, value in (("val", face.valence), ("aro", face.arousal)):
+        text = np.load(drawn / "val_set" / "annotations" / f"4_{kind}.npy").item()
+        assert float(text) == pytest.approx(value, abs=1e-6)
     landmarks = np.load(drawn / "val_set" / "annotations" / "4_lnd.npy")
     np.testing.assert_array_equal(landmarks, face.landmarks.ravel())
 

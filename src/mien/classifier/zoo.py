@@ -35,8 +35,8 @@ def libreface_classifier(path: Path, section: Section) -> Classifier:
     """Return LibreFace's ResNet-18 from its `resnet.pt`, verified by its git blob hash."""
     if not path.is_file():
         raise CheckpointError(
-            f"{path}: no such file: classifier.weights is `scratch`, a .safetensors file or the "
-            "file Facial_Expression_Recognition/checkpoints_fm_resnet/AffectNet/resnet.pt of "
+            f"{path}: no such file: classifier.weights is `scratch`, a .safetensors file or "
+            "Facial_Expression_Recognition/checkpoints_fm_resnet/AffectNet/resnet.pt of "
             "the LibreFace repository"
         )
     if (seen := git_blob_hash(path)) != LIBREFACE_BLOB:

@@ -88,7 +88,7 @@ def log_ticks(low: float, high: float) -> list[float]:
         inside = [tick for tick in ticks if low <= tick <= high]
         if len(inside) >= 3:
             return inside
-    even = MaxNLocator(4, steps=(1, 2, 5, 10)).tick_values(
+    even = MaxNLocator(6, steps=(1, 2, 5, 10)).tick_values(
         low, high
     )  # too narrow for a log axis to look like one
     return [float(tick) for tick in even if low <= tick <= high]

@@ -141,10 +141,10 @@ def _light_up(
     room: Field = figure * (1.0 + skin * _skin_texture(portrait, size, camera))
     shade: Field = room[..., None] * light.room.astype(np.float32)
     shade += (room * lamp)[..., None] * light.lamp.astype(np.float32)
-    shade += np.subtract(1.0, figure, dtype=np.float32)[..., None]
+    shade += (1.0 - figure)[..., None]
     picture *= shade
     shine = gloss * skin * np.float32(255.0 * light.gloss)
-    np.add(picture, shine[..., None], out=picture)
+    picture += shine[..., None]
 
 
 def _cast_shadows(portrait: Portrait, size: int, strip: hair.Strip | None) -> Field:
