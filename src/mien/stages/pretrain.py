@@ -40,8 +40,8 @@ def pretrain_codec(params: Params, quality: int) -> None:
         "channels": list(channels),
         "quality": quality,
         "lambda": LAMBDAS[quality],
-        "weights": params.codec.weights,
-        **_origin(params),
+        "recipe": recipe(params, "codec"),
+        "commit": source_commit(),
     }
     save_tensors(path, under(codec.state_dict(), "codec"), record)
 
@@ -56,17 +56,20 @@ def pretrain_classifier(params: Params) -> None:
         classifier = pretrained_classifier(params.classifier)
     record = {
         "classifier": resnet18.record_of(params.classifier),
-        "weights": params.classifier.weights,
-        **_origin(params),
+        "recipe": recipe(params, "classifier"),
+        "commit": source_commit(),
     }
     save_tensors(path, under(classifier.state_dict(), "classifier"), record)
 
 
-def _origin(params: Params) -> dict[str, Any]:
+def recipe(params: Params, model: str) -> dict[str, Any]:
+    """Return the params that decide the weights of a trained `codec` or `classifier`."""
+    section = params.pretrain.model_dump(mode="json", exclude={"codec", "classifier"})
     return {
-        "data": params.data.name,
-        "pretrain": params.pretrain.model_dump(mode="json"),
-        "commit": source_commit(),
+        "data": params.data.model_dump(mode="json"),
+        "shards": params.shards.model_dump(mode="json"),
+        "architecture": getattr(params, model).model_dump(mode="json"),
+        "pretrain": section | getattr(params.pretrain, model).model_dump(mode="json"),
     }
 
 
