@@ -57,6 +57,14 @@ def test_cosine_falls_from_the_start_to_zero():
     assert rates == pytest.approx([1 + 2**-0.5, 1.0, 1 - 2**-0.5, 0.0])
 
 
+def test_a_warm_up_runs_the_first_epoch_at_a_tenth():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    step = optimizers.cosine([optimizer], epochs=2, warm_up=True)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.2)
+    step(1, 0.0)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1.0)
+
+
 def test_plateau_waits_for_its_patience():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     step = optimizers.plateau([optimizer], factor=0.5, patience=1)

@@ -121,7 +121,7 @@ def _trained_classifier(params: Params) -> tuple[resnet18.Classifier, list[Row]]
     plan = Plan(
         epochs=params.pretrain.evaluations,
         patience=None,
-        schedule=optimizers.cosine([optimizer], params.pretrain.evaluations),
+        schedule=optimizers.cosine([optimizer], params.pretrain.evaluations, warm_up=True),
     )
     batches = _Rounds(params, section.batch_size, section.steps)
     history = train(task, plan, batches, partial(_val, params), "classifier")

@@ -27,10 +27,3 @@ def cropped(images: Tensor, size: int, random: Generator) -> Tensor:
         for image, top, left in zip(images, tops, lefts, strict=True)
     ]
     return torch.stack(windows)
-
-
-def relit(x: Tensor, random: Generator) -> Tensor:
-    """Change pictures [B, 3, H, W] in [0, 1]: gain by up to 20 %, offset by up to 0.1."""
-    gain = 1 + 0.2 * (2 * torch.rand(len(x), 1, 1, 1, generator=random) - 1)
-    offset = 0.1 * (2 * torch.rand(len(x), 1, 1, 1, generator=random) - 1)
-    return (x * gain.to(x.device) + offset.to(x.device)).clamp(0, 1)
