@@ -47,10 +47,9 @@ class ClassifierTask:
         self._steps += 1
         random = augment.generator(self.seed, self._steps)
         side = batch.images.shape[-1]
-        images = augment.cropped(
-            augment.flipped(batch.images, random), side - side // 8, random
-        )
-        x = augment.relit(images.to(device()).float().div(255), random)
+        mirrored = augment.flipped(batch.images, random)
+        images = augment.cropped(mirrored, side - side // 16, random)
+        x = images.to(device()).float().div(255)
         logits = scores(self.classifier(x), self.output)
         loss = F.cross_entropy(
             logits,
