@@ -1,11 +1,14 @@
 """Bjontegaard deltas: the golden figures, every reason for having none, and many at once."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.optimize import isotonic_regression
 
 from mien.metrics.bjontegaard import (
     METHODS,
+    Overlap,
     compare,
     curve,
     envelope,
@@ -108,7 +111,18 @@ def test_a_cubic_needs_four_distinct_points():
 
 def test_a_cubic_through_nearly_equal_accuracies_is_refused_without_a_warning():
     tested = points([0.1, 0.2, 0.3, 0.4], 48 + np.array([0, 1, 2, 3]) * 1e-7)
-    assert "too close together" in compare(ANCHOR, tested, "cubic").bd_rate.reason
+    with warnings.catch_warnings(record=True) as leaked:
+        warnings.simplefilter("always")
+        delta = compare(ANCHOR, tested, "cubic").bd_rate
+    assert "too close together" in delta.reason
+    assert leaked == []
+
+
+def test_curves_that_touch_share_nothing():
+    touching = compare(ANCHOR, points([1.2, 1.3], [46, 47]))
+    assert touching.rate_overlap == Overlap(0.0, 0, 0)
+    point = points([0.2], [48])
+    assert compare(point, point).accuracy_overlap == Overlap(0.0, 0, 0)
 
 
 def test_impossible_points_are_refused():

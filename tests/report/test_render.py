@@ -51,6 +51,12 @@ def test_markdown():
     ]
 
 
+def test_only_a_difference_can_be_bold():
+    accuracy = Column("accuracy", "Accuracy", "%", "higher", 1, bounded=True)
+    table = Table("t", "T", "", [accuracy], [[estimate(50.0, 48.4, 51.6)]])
+    assert markdown(table).splitlines()[-1] == "| 50.0 [48.4, 51.6] |"
+
+
 def test_latex_is_balanced_and_escaped():
     text = latex(TABLE)
     assert r"a \& b\_c & 12 & +0.00 {[}$-$1.00, +1.00{]} & -- \\" in text

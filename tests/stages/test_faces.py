@@ -5,27 +5,50 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import ParamsError
+from mien import paths
+from mien.errors import DataError, ParamsError
 from mien.params import Data, Faces, Params
 from mien.stages.faces import draw
 
+ROOT = Path("data/raw")
 
-def params(root: Path, faces: Faces | None) -> Params:
-    data = Data(name="drawn", root=str(root), faces=faces, val_fraction=0.1, seed=0)
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def params(faces: Faces | None) -> Params:
+    data = Data(name="drawn", root=str(ROOT), faces=faces, val_fraction=0.1, seed=0)
     return Params.model_construct(data=data)
 
 
-def test_what_params_ask_for_is_drawn_at_their_root(tmp_path):
-    root = tmp_path / "data" / "raw"
-    draw(params(root, Faces(train=3, test=2, seed=11)), workers=1)
+def test_what_params_ask_for_is_drawn_at_their_root():
+    draw(params(Faces(train=3, test=2, seed=11)), workers=1)
 
-    manifest = json.loads((root / "manifest.json").read_text())
+    manifest = json.loads(paths.FACES_MANIFEST.read_text())
+    assert manifest == json.loads((ROOT / "manifest.json").read_text())
     assert (manifest["train"], manifest["test"], manifest["seed"]) == (3, 2, 11)
-    assert len(list((root / "train_set" / "images").iterdir())) == 3
-    assert len(list((root / "val_set" / "images").iterdir())) == 2
+    assert len(list((ROOT / "train_set" / "images").iterdir())) == 3
+    assert len(list((ROOT / "val_set" / "images").iterdir())) == 2
 
 
-def test_a_users_own_data_is_not_drawn_over(tmp_path):
+def test_faces_drawn_for_other_params_are_replaced():
+    draw(params(Faces(train=3, test=1, seed=11)), workers=1)
+    draw(params(Faces(train=2, test=1, seed=11)), workers=1)
+    assert len(list((ROOT / "train_set" / "images").iterdir())) == 2
+    assert json.loads(paths.FACES_MANIFEST.read_text())["train"] == 2
+
+
+def test_a_folder_that_was_not_drawn_is_not_touched():
+    ROOT.mkdir(parents=True)
+    (ROOT / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match="no manifest of drawn faces"):
+        draw(params(Faces(train=2, test=1, seed=11)), workers=1)
+    assert (ROOT / "mine.txt").read_text() == "mine"
+
+
+def test_a_users_own_data_is_not_drawn_over():
     with pytest.raises(ParamsError, match=r"data.faces: null, so .*raw is yours"):
-        draw(params(tmp_path / "raw", None), workers=1)
-    assert list(tmp_path.iterdir()) == []
+        draw(params(None), workers=1)
+    assert not ROOT.exists()

@@ -104,7 +104,7 @@ def write_affectnet(root: Path, train: int, test: int, seed: int, workers: int =
     Raises:
         DataError: If `root` exists and is not this data set. It is never deleted here.
     """
-    request = {"renderer": VERSION, "seed": seed, "train": train, "test": test}
+    request = request_for(train, test, seed)
     if _is_there(root, request):
         return
     with _folder_replacing(root) as folder:
@@ -119,15 +119,25 @@ def write_affectnet(root: Path, train: int, test: int, seed: int, workers: int =
         write_json(folder / "manifest.json", {**request, "counts": counts, "sha256": digest})
 
 
-def _is_there(root: Path, request: dict[str, int]) -> bool:
+def drawn_request(root: Path) -> dict[str, Any] | None:
+    """Return what was asked for when `root` was drawn; None when it holds no drawn faces."""
+    try:
+        manifest: Any = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+        return {key: manifest[key] for key in ("renderer", "seed", "train", "test")}
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def request_for(train: int, test: int, seed: int) -> dict[str, Any]:
+    """Return what `root/manifest.json` says of such a data set."""
+    return {"renderer": VERSION, "seed": seed, "train": train, "test": test}
+
+
+def _is_there(root: Path, request: dict[str, Any]) -> bool:
     """Return whether `root` is the data set asked for; False when nothing is there."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
-    try:
-        manifest: Any = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
-        there = {key: manifest.get(key) for key in request}
-    except (OSError, ValueError, AttributeError):
-        there = None
+    there = drawn_request(root)
     if there == request:
         return True
     seen = "no manifest of drawn faces" if there is None else f"{_spelt(there)}"

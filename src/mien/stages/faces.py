@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
-from mien.data.faces import write_affectnet
+from mien import paths
+from mien.data.faces import drawn_request, request_for, write_affectnet
 from mien.errors import ParamsError
+from mien.files import write_json
 from mien.params import Params
 
 
 def draw(params: Params, workers: int) -> None:
-    """Draw `data.faces` into the folder `data.root`.
+    """Draw `data.faces` into the folder `data.root`; say so in `data/faces.json`.
+
+    Faces that were drawn there for other params are replaced; anything else is left alone.
 
     Args:
+        params: All of params.yaml.
         workers: Processes; the bytes do not depend on it.
 
     Raises:
@@ -25,4 +32,9 @@ def draw(params: Params, workers: int) -> None:
             f"data.faces: null, so {params.data.root} is yours to fill: give train, test and "
             "seed to have faces drawn there"
         )
-    write_affectnet(Path(params.data.root), faces.train, faces.test, faces.seed, workers)
+    root = Path(params.data.root)
+    there = drawn_request(root)
+    if there not in (None, request_for(faces.train, faces.test, faces.seed)):
+        shutil.rmtree(root)
+    write_affectnet(root, faces.train, faces.test, faces.seed, workers)
+    write_json(paths.FACES_MANIFEST, json.loads((root / "manifest.json").read_text()))
