@@ -176,8 +176,9 @@ class Finetune(Section):
     clip_norm: PositiveFloat  # by norm, over all trained parameters; unsaid in the paper
     flip: bool
     update_batch_norm: bool  # of the classifier in `joint`; unsaid in the paper
-    lr_factor: Fraction  # ReduceLROnPlateau on the val loss; unsaid in the paper
-    lr_patience: NonNegativeInt  # epochs
+    schedule: Literal["plateau", "cosine"]  # of all rates, by epoch; unsaid in the paper
+    lr_factor: Fraction  # plateau (ReduceLROnPlateau on the val loss)
+    lr_patience: NonNegativeInt  # plateau: epochs
     patience: PositiveInt  # epochs without a better val loss before stopping
     val_images: PositiveInt | None  # null: all of `val`
     seed: NonNegativeInt

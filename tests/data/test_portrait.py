@@ -21,6 +21,8 @@ from mien.data.portrait.units import UNITS, sample_act
 from mien.expressions import EXPRESSIONS
 
 SIZE = 64
+LIPS = range(48, 60)
+GREY, GREEN = np.full(3, 150.0), np.array([0.0, 220.0, 0.0])
 
 
 def portrait(units, seed=0):
@@ -106,6 +108,38 @@ def test_what_an_action_unit_changes_is_painted_at_its_landmarks(numbers, above_
     rows = np.arange(SIZE) + 0.5
     above = changed[rows < line].sum() / changed.sum()
     assert (above if above_nose else 1 - above) > 0.75
+
+
+@pytest.mark.parametrize(
+    ("part", "landmarks", "numbers"),
+    [("brows", range(17, 27), (1, 2)), ("brows", range(17, 27), (4,)), ("lips", LIPS, (26,))],
+)
+def test_a_part_is_painted_where_its_landmarks_are(part, landmarks, numbers):
+    """Found by its colour, the part has moved as far as its landmarks have."""
+    centres, marks = [], []
+    for units in ({}, both(*numbers)):
+        face = portrait(units, seed=5)
+        plain = replace(face.looks, hair_style="bald", skin=GREY, age=0.0, freckles=0.0)
+        face = replace(face, looks=replace(plain, **{part: GREEN}))
+        rngs = np.random.default_rng(1), np.random.default_rng(2)
+        image = paint(face, 128, *rngs).astype(float)
+        x, y = face.landmarks(128)[list(landmarks)].T
+        box = np.s_[int(y.min()) - 6 : int(y.max()) + 7, int(x.min()) : int(x.max()) + 1]
+        greenness = np.maximum(image[..., 1] - image[..., 0] - 25, 0)[box].sum(axis=1)
+        centres.append(np.average(np.arange(box[0].start, box[0].stop), weights=greenness))
+        marks.append(y.mean())
+    assert abs(marks[1] - marks[0]) > 3
+    assert centres[1] - centres[0] == pytest.approx(marks[1] - marks[0], abs=1.5)
+
+
+def test_lashes_are_painted_on_the_raised_lid():
+    face = portrait(both(5), seed=5)
+    looks = replace(face.looks, skin=np.full(3, 230.0), lashes=1.0, glasses=None)
+    face = replace(face, looks=looks)
+    rngs = np.random.default_rng(1), np.random.default_rng(2)
+    image = paint(face, 256, *rngs).astype(float).mean(axis=2)
+    for x, y in face.landmarks(256)[[37, 38, 43, 44]].astype(int):
+        assert image[y - 3 : y + 1, x].min() < 90
 
 
 def test_the_picture_changes_continuously_with_intensity():

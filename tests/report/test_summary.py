@@ -77,11 +77,9 @@ def test_a_difference_is_paired(params):
 
 def test_deltas_are_those_of_the_envelope_of_the_rate_points_alone(params):
     made = evaluations(params)
-    for strategy in ("joint", PRETRAINED):  # accuracy falls from q2 to q3
-        easy = np.arange(N) % 60 < 33
-        made[Run(strategy, "q3")] = replace(
-            made[Run(strategy, "q3")], predictions=np.where(easy, np.arange(N) % 4, 7)
-        )
+    easy = np.arange(N) % 60 < 40  # the joint accuracy falls from q2, which recognises 42
+    dip = replace(made[Run("joint", "q3")], predictions=np.where(easy, np.arange(N) % 4, 7))
+    made[Run("joint", "q3")] = dip
     statistics = statistics_of(params, made, "abc")
     rates, accuracies = {}, {}
     for strategy in (PRETRAINED, "joint"):

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from mien import paths
 from mien.classifier.resnet18 import Classifier, load_classifier, record_of
 from mien.codec.model import LAMBDAS, Codec, load_codec, make_tables
 from mien.data import shards
 from mien.device import placed
-from mien.params import Params
+from mien.params import Finetune, Params
 from mien.provenance import source_commit
 from mien.runs import JOINT, Run, Setting, setting_named
 from mien.tensors import save_tensors
@@ -82,6 +83,12 @@ def _prepared(
         [optimizer, auxiliary], section.lr_factor, section.lr_patience
     )
     return task, Plan(section.epochs, section.patience, schedule)
+
+
+def _schedule(section: Finetune, owners: list[Optimizer]) -> optimizers.Schedule:
+    if section.schedule == "cosine":
+        return optimizers.cosine(owners, section.epochs)
+    return optimizers.plateau(owners, section.lr_factor, section.lr_patience)
 
 
 def _record(
