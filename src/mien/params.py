@@ -134,8 +134,9 @@ class Sweep(Section):
 class PretrainCodec(Section):
     """Section `pretrain.codec`: the chain from the highest quality down."""
 
-    first_steps: PositiveInt  # the highest quality, from random weights
-    next_steps: PositiveInt  # each lower one, from the quality above it
+    start: str | None  # a folder as for `codec.weights`: each quality starts there; null: chain
+    first_steps: PositiveInt  # the highest quality; from random weights in a chain
+    next_steps: PositiveInt  # each lower one; from the quality above it in a chain
     batch_size: PositiveInt
     crop: Size64  # pixels
     lr: PositiveFloat

@@ -75,15 +75,15 @@ def run_config(params: Params, strategy: str, setting: str) -> dict[str, Any]:
 def higher_codec(params: Params, quality: int) -> list[str]:
     """Return the codec that the training of `quality` starts from, if it is trained here."""
     higher = [q for q in params.codec.qualities if q > quality]
-    trained = params.codec.weights == SCRATCH
+    trained = params.codec.weights == SCRATCH and params.pretrain.codec.start is None
     return [str(paths.manifest_of(paths.codec(higher[0])))] if trained and higher else []
 
 
 def weights_files(params: Params, quality: int) -> list[str]:
     """Return the file that the codec of `quality` is read from, if it is in a folder."""
-    if params.codec.weights in (SCRATCH, ZOO):
-        return []
-    return [f"{params.codec.weights}/codec-q{quality}.safetensors"]
+    trained = params.codec.weights == SCRATCH
+    folder = params.pretrain.codec.start if trained else params.codec.weights
+    return [] if folder in (None, ZOO) else [f"{folder}/codec-q{quality}.safetensors"]
 
 
 def classifier_files(params: Params) -> list[str]:

@@ -128,8 +128,10 @@ def test_a_part_is_painted_where_its_landmarks_are(part, landmarks, numbers):
         greenness = np.maximum(image[..., 1] - image[..., 0] - 25, 0)[box].sum(axis=1)
         centres.append(np.average(np.arange(box[0].start, box[0].stop), weights=greenness))
         marks.append(y.mean())
-    assert abs(marks[1] - marks[0]) > 3
-    assert centres[1] - centres[0] == pytest.approx(marks[1] - marks[0], abs=1.5)
+    shift = marks[1] - marks[0]
+    assert abs(shift) > 3
+    # Half of it is room for a part that changes its shape too: landmarks are not its area.
+    assert centres[1] - centres[0] == pytest.approx(shift, abs=0.5 * abs(shift))
 
 
 def test_lashes_are_painted_on_the_raised_lid():

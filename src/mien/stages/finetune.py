@@ -79,9 +79,7 @@ def _prepared(
         section.clip_norm,
         partial(_mirrored, seed=section.seed) if section.flip else _unchanged,
     )
-    schedule = optimizers.plateau(
-        [optimizer, auxiliary], section.lr_factor, section.lr_patience
-    )
+    schedule = _schedule(section, [optimizer, auxiliary])
     return task, Plan(section.epochs, section.patience, schedule)
 
 

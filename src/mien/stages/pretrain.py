@@ -69,19 +69,19 @@ def recipe(params: Params, model: str) -> dict[str, Any]:
         "data": params.data.model_dump(mode="json"),
         "shards": params.shards.model_dump(mode="json"),
         "architecture": getattr(params, model).model_dump(mode="json"),
-        "pretrain": section | getattr(params.pretrain, model).model_dump(mode="json"),
+        "pretrain": section
+        | getattr(params.pretrain, model).model_dump(mode="json", exclude_none=True),
     }
 
 
 def _trained_codec(
     params: Params, quality: int, channels: tuple[int, int]
 ) -> tuple[Codec, list[Row]]:
-    """Train the highest quality from random weights, each lower one from the one above it."""
+    """Train one quality; in a chain the highest from random weights, the others from above."""
     section = params.pretrain.codec
     torch.manual_seed(params.pretrain.seed + quality)
     higher = [q for q in params.codec.qualities if q > quality]
-    codec = load_codec(paths.codec(higher[0]))[0] if higher else new_codec(channels)
-    codec = placed(codec)
+    codec = placed(_start(section.start, quality, channels, higher))
     optimizer = optimizers.main_optimizer(optimizers.codec_groups(codec, section.lr, 0.0))
     auxiliary = optimizers.auxiliary_optimizer(codec, section.aux_lr)
     task = CodecTask(
@@ -102,6 +102,17 @@ def _trained_codec(
     batches = _Rounds(params, section.batch_size, steps)
     history = train(task, plan, batches, partial(_val, params), f"codec q{quality}")
     return codec, history
+
+
+def _start(
+    folder: str | None, quality: int, channels: tuple[int, int], higher: list[int]
+) -> Codec:
+    """Return what a training starts from: a given codec, the quality above, or random weights."""
+    if folder is not None:
+        return pretrained_codec(folder, quality, channels)
+    if higher:
+        return load_codec(paths.codec(higher[0]))[0]
+    return new_codec(channels)
 
 
 def _trained_classifier(params: Params) -> tuple[resnet18.Classifier, list[Row]]:
