@@ -35,7 +35,8 @@ pretrain:
   evaluations: 2
   val_images: null
   codec:
-    {start: null, first_steps: 1, next_steps: 1, batch_size: 2, crop: 64, lr: 1.0e-4, aux_lr: 1.0e-3,
+    {start: null,
+     first_steps: 1, next_steps: 1, batch_size: 2, crop: 64, lr: 1.0e-4, aux_lr: 1.0e-3,
      clip_norm: 1.0}
   classifier: {steps: 1, batch_size: 2, lr: 1.0e-3, weight_decay: 0.01, label_smoothing: 0.05}
 finetune:

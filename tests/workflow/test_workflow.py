@@ -15,6 +15,7 @@ from mien import paths, workflow
 from mien.codec.model import codec_id, load_codec
 from mien.params import load_params
 from mien.runs import Run, all_runs
+from mien.stages.pack import pack
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests/toy.yaml"
@@ -86,6 +87,20 @@ def test_a_frozen_classifier_reads_raw_images_as_before(finished):
 
     assert raw("compression-only") == raw("pretrained")
     assert raw("joint")["logits"] != raw("pretrained")["logits"]
+
+
+def test_trained_models_are_made_again_from_their_seed(finished, tmp_path):
+    """As `snakemake demo_weights` makes the committed ones: target `models`, then `mien pack`."""
+    shutil.copy(TOY, tmp_path / "params.yaml")
+    out = snakemake(tmp_path, "models")
+    assert out.returncode == 0, out.stdout + out.stderr
+    for folder in (finished, tmp_path):
+        pack(folder / "models", folder / "packed")
+    names = sorted(path.name for path in (finished / "packed").iterdir())
+    assert "codec-q3.safetensors" in names
+    for name in names:
+        first, second = (folder / "packed" / name for folder in (finished, tmp_path))
+        assert first.read_bytes() == second.read_bytes(), name
 
 
 def test_a_changed_sweep_value_trains_only_its_own_runs(finished, tmp_path):

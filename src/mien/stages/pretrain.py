@@ -77,7 +77,7 @@ def recipe(params: Params, model: str) -> dict[str, Any]:
 def _trained_codec(
     params: Params, quality: int, channels: tuple[int, int]
 ) -> tuple[Codec, list[Row]]:
-    """Train one quality; in a chain the highest from random weights, the others from above."""
+    """Train one quality; in a chain the highest starts at random, the others from above."""
     section = params.pretrain.codec
     torch.manual_seed(params.pretrain.seed + quality)
     higher = [q for q in params.codec.qualities if q > quality]
@@ -107,7 +107,7 @@ def _trained_codec(
 def _start(
     folder: str | None, quality: int, channels: tuple[int, int], higher: list[int]
 ) -> Codec:
-    """Return what a training starts from: a given codec, the quality above, or random weights."""
+    """Return what a training starts from: a given codec, the one above, or random weights."""
     if folder is not None:
         return pretrained_codec(folder, quality, channels)
     if higher:
