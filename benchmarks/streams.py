@@ -2,7 +2,7 @@
 
     python benchmarks/streams.py [--quick] [--json FILE]
 
-Same codec (the demo's quality 3), same drawn faces, batches of 16, one process, in turn; medians
+Same codec (the demo's quality 3), same faces, batches of 16, one process, in turn; medians
 of the rounds with their spread. A ratio is our throughput over the peer's: more is better.
 `bytes_over_compressai` is a ratio of bytes, its two strings against our one stream: less is
 better.

@@ -103,6 +103,20 @@ def test_trained_models_are_made_again_from_their_seed(finished, tmp_path):
         assert first.read_bytes() == second.read_bytes(), name
 
 
+def test_streams_of_another_codec_are_refused(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    theirs = folder / paths.run_folder(Run("joint", "q3"))
+    mine = folder / paths.run_folder(Run("pretrained", "q3"))
+    for name in ("streams.parquet", "streams.json"):
+        shutil.copy(theirs / name, mine / name)
+    before = (mine / "per_image.parquet").read_bytes()
+    command = ["mien", "decode", "pretrained", "q3", "--threads", "1"]
+    out = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert out.returncode == 2
+    assert "written by codec" in out.stderr.splitlines()[-1]
+    assert (mine / "per_image.parquet").read_bytes() == before
+
+
 def test_a_changed_sweep_value_trains_only_its_own_runs(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
