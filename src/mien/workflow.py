@@ -124,6 +124,9 @@ def summary_config(params: Params) -> dict[str, Any]:
     """Return the values that the statistics depend on."""
     return {
         "data": params.data.name,
+        "image_size": params.shards.image_size,
+        "qualities": list(params.codec.qualities),
+        "strategies": list(params.strategies),
         "evaluate": params.evaluate.model_dump(mode="json"),
         "loss": params.loss.model_dump(),
         "sweep": params.sweep.model_dump(mode="json"),

@@ -90,7 +90,7 @@ def test_a_frozen_classifier_reads_raw_images_as_before(finished):
 
 
 def test_trained_models_are_made_again_from_their_seed(finished, tmp_path):
-    """As `snakemake demo_weights` makes the committed ones: target `models`, then `mien pack`."""
+    """As `snakemake demo_weights` makes the committed ones: `models`, then `mien pack`."""
     shutil.copy(TOY, tmp_path / "params.yaml")
     out = snakemake(tmp_path, "models")
     assert out.returncode == 0, out.stdout + out.stderr
