@@ -10,7 +10,7 @@ MAX_THREADS := $(shell n=$$(nproc); echo $$(( n > $(SLOTS) ? n / $(SLOTS) : 1 ))
 SNAKEMAKE := $(RUN) snakemake --cores all --resources gpu=$(SLOTS) --max-threads $(MAX_THREADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check bench
+.PHONY: help env demo report test check bench
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -21,6 +21,9 @@ env: ## Set up .venv from the lock; nothing when that is done.
 demo: env ## Run everything params.yaml asks for: by default on faces drawn here, in minutes.
 	@$(SNAKEMAKE) --quiet rules
 	@$(RUN) mien show
+
+report: demo ## Write Snakemake's own report, snakemake-report.html, of what `demo` made.
+	@$(RUN) snakemake --cores 1 --report snakemake-report.html
 
 test: env ## Run the tests, a whole workflow at toy scale among them.
 	@$(RUN) pytest -q
