@@ -3,10 +3,11 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
-# Without a GPU, two single-threaded jobs side by side beat one on two threads.
-GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
-SLOTS := $(if $(filter-out 0,$(GPUS)),$(GPUS),$(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 ))))
-MAX_THREADS := $(shell n=$$(nproc); echo $$(( n > $(SLOTS) ? n / $(SLOTS) : 1 )))
+# With a GPU one job at a time. Without, up to four side by side that share the cores: two
+# single-threaded trainings beat one on two threads.
+HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -m 1 '^GPU')
+SLOTS := $(if $(HAS_GPU),1,$(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 ))))
+MAX_THREADS := $(shell n=$$(nproc); echo $$(( n / $(SLOTS) )))
 SNAKEMAKE := $(RUN) snakemake --cores all --resources gpu=$(SLOTS) --max-threads $(MAX_THREADS)
 
 .DEFAULT_GOAL := help
