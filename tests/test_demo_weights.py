@@ -7,6 +7,7 @@ import torch
 
 from mien.classifier.resnet18 import load_classifier
 from mien.codec.model import load_codec
+from mien.codec.stream import StreamCoder
 from mien.codec.zoo import pretrained_codec
 from mien.files import read_manifest
 from mien.params import load_params
@@ -56,10 +57,13 @@ def test_they_were_trained_on_other_faces_than_the_demo_draws(preset, demo):
     assert preset.classifier.width == demo.classifier.width
 
 
-def test_the_demo_can_load_them(folder, demo):
+def test_the_demo_can_load_them_and_code_with_them(folder, demo, faces):
     for quality in demo.codec.qualities:
         codec = pretrained_codec(str(folder), quality, demo.codec.channels)
         assert codec.entropy_bottleneck._quantized_cdf.numel() > 0
+        assert codec.gaussian_conditional.likelihood_lower_bound.bound > 0
+        x = faces[:4].float().div(255)
+        assert torch.isfinite(StreamCoder(codec).encode(x).estimated_bits).all()
     load_classifier(folder / "classifier.safetensors", demo.classifier)
 
 

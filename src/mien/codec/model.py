@@ -36,8 +36,6 @@ LAMBDAS = {
     7: 0.0932,
     8: 0.1800,
 }
-# Rebuilt by `update`; their sizes follow the weights, so a half-precision file leaves them out.
-TABLES = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table")
 
 
 def zoo_channels(quality: int) -> tuple[int, int]:
@@ -57,7 +55,9 @@ def new_codec(channels: tuple[int, int]) -> Codec:
 
 
 def codec_from(tensors: Mapping[str, Tensor], channels: tuple[int, int], source: Path) -> Codec:
-    """Return a codec with these weights, its entropy tables rebuilt when they are not there.
+    """Return a codec with these weights; without entropy tables, a file of parameters alone.
+
+    The tables are then made from the weights, and constants are those of the architecture.
 
     Args:
         tensors: CompressAI's state dict, in float32 or half precision.
@@ -74,7 +74,7 @@ def codec_from(tensors: Mapping[str, Tensor], channels: tuple[int, int], source:
     }
     has_tables = any(name.endswith("_quantized_cdf") for name in state)
     if not has_tables:
-        state |= {k: v for k, v in codec.state_dict().items() if k.endswith(TABLES)}
+        state = dict(codec.named_buffers()) | state
     try:
         codec.load_state_dict(state)
     except (RuntimeError, KeyError) as error:

@@ -1,18 +1,20 @@
 """Stage pack: pretrained models as small files that can be committed and handed on.
 
-Half precision, without entropy tables: whoever loads them makes the tables anew.
+Half precision. Of a codec only the parameters: its entropy tables are made anew from them, and
+its constants (bounds such as 1e-9) would be 0 in half precision.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from mien.codec.model import TABLES
+from mien.codec.model import new_codec
 from mien.errors import CheckpointError
-from mien.tensors import load_tensors, save_tensors
+from mien.tensors import load_tensors, save_tensors, under
 
 
 def pack(models: Path, folder: Path) -> None:
@@ -32,12 +34,15 @@ def pack(models: Path, folder: Path) -> None:
     targets[models / "classifier.safetensors"] = folder / "classifier.safetensors"
     for source, target in targets.items():
         tensors, record = load_tensors(source)
-        save_tensors(target, _halved(tensors), record)
+        kept = _parameters(tensors, record) if "channels" in record else tensors
+        save_tensors(target, {name: _halved(tensor) for name, tensor in kept.items()}, record)
 
 
-def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name: tensor.to(torch.float16) if tensor.is_floating_point() else tensor
-        for name, tensor in tensors.items()
-        if not name.endswith(TABLES)
-    }
+def _parameters(tensors: dict[str, Tensor], record: dict[str, Any]) -> dict[str, Tensor]:
+    N, M = record["channels"]
+    names = under(dict(new_codec((N, M)).named_parameters()), "codec")
+    return {name: tensors[name] for name in names}
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.float16) if tensor.is_floating_point() else tensor
