@@ -140,6 +140,17 @@ def test_a_changed_reference_weight_trains_what_uses_it(finished, tmp_path):
     assert planned(folder)["finetune"] == 4  # q1 and q3 of both; q3-ce0.5 keeps its weights
 
 
+def test_the_papers_preset_plans_its_whole_grid(tmp_path):
+    shutil.copy(ROOT / "presets/affectnet.yaml", tmp_path / "params.yaml")
+    (tmp_path / "data/raw/affectnet").mkdir(parents=True)
+    (tmp_path / "data/raw/libreface").mkdir()
+    (tmp_path / "data/raw/libreface/resnet.pt").write_bytes(b"weights")
+    jobs = planned(tmp_path)
+    assert jobs["pretrain_codec"] == 8
+    assert jobs["finetune"] == 2 * (8 + 3 * 4)
+    assert jobs["encode"] == jobs["decode"] == 8 + jobs["finetune"]
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "says"),
     [

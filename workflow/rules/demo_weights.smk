@@ -7,7 +7,11 @@ rule demo_weights:
         "work/demo-weights/done",
     log:
         "logs/demo_weights.log",
+    benchmark:
+        "logs/demo_weights.tsv"
     threads: workflow.cores
+    resources:
+        gpu=1,
     params:
         snakefile=workflow.snakefile,
         params=workflow.source_path("../../presets/demo-weights.yaml"),

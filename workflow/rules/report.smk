@@ -34,6 +34,8 @@ rule tables:
         ),
     log:
         "logs/tables.log",
+    benchmark:
+        "logs/tables.tsv"
     params:
         code=plan.code("tables"),
     shell:
@@ -54,6 +56,8 @@ rule figures:
         ),
     log:
         "logs/figures.log",
+    benchmark:
+        "logs/figures.tsv"
     params:
         code=plan.code("figures"),
     shell:
@@ -69,6 +73,8 @@ rule report:
         report(str(paths.REPORT), category="Report", caption="../report/page.rst"),
     log:
         "logs/report.log",
+    benchmark:
+        "logs/report.tsv"
     params:
         code=plan.code("report"),
     shell:
