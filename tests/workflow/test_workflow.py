@@ -90,16 +90,17 @@ def test_a_frozen_classifier_reads_raw_images_as_before(finished):
 
 
 def test_trained_models_are_made_again_from_their_seed(finished, tmp_path):
-    """As `snakemake demo_weights` makes the committed ones: `models`, then `mien pack`."""
+    """The rule that makes the committed weights, on the toy preset: the same bytes twice."""
     shutil.copy(TOY, tmp_path / "params.yaml")
-    out = snakemake(tmp_path, "models")
+    options = ["--config", f"demo_preset={TOY}", "demo_folder=packed"]
+    out = snakemake(tmp_path, *options, "--", "demo_weights")
     assert out.returncode == 0, out.stdout + out.stderr
-    for folder in (finished, tmp_path):
-        pack(folder / "models", folder / "packed")
-    names = sorted(path.name for path in (finished / "packed").iterdir())
+    pack(finished / "models", tmp_path / "first")
+    names = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "packed").iterdir())
     assert "codec-q3.safetensors" in names
     for name in names:
-        first, second = (folder / "packed" / name for folder in (finished, tmp_path))
+        first, second = (tmp_path / folder / name for folder in ("first", "packed"))
         assert first.read_bytes() == second.read_bytes(), name
 
 
