@@ -3,9 +3,8 @@
 snakemake --cores all --resources gpu=1
 """
 
-from pathlib import Path
+import sys
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from mien import paths, workflow as plan
@@ -18,7 +17,7 @@ try:
     PARAMS = load_params(paths.PARAMS)
     plan.check_data_root(PARAMS)
 except MienError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"mien: {error}")  # one line, exit code 1
 
 
 wildcard_constraints:

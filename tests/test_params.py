@@ -64,6 +64,12 @@ def test_bad_value_is_refused_by_key_in_one_line(tree, tmp_path, section, key, v
     assert "\n" not in message
 
 
+def test_a_misspelt_key_is_named_before_the_one_it_leaves_missing(tree, tmp_path):
+    tree["finetune"]["epochz"] = tree["finetune"].pop("epochs")
+    with pytest.raises(ParamsError, match=r"finetune\.epochz: unknown key.*\(and 1 more\)"):
+        load_params(written(tmp_path, tree))
+
+
 def test_missing_key_is_refused_by_name(tree, tmp_path):
     del tree["finetune"]["clip_norm"]
     with pytest.raises(ParamsError, match=r"finetune\.clip_norm: missing key"):

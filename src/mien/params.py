@@ -250,7 +250,8 @@ def load_params(path: Path) -> Params:
 
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
-    first = problems[0]
+    # A misspelt key is unknown and missing at once: the name that was written comes first.
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"]) or "the sections together"
     text = f"{key}: {_explained(first['type'], first['msg'], first['input'])}"
     return text if len(problems) == 1 else f"{text} (and {len(problems) - 1} more)"
