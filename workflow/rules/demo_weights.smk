@@ -14,7 +14,7 @@ rule demo_weights:
     resources:
         gpu=1,
     params:
-        snakefile=workflow.snakefile,
+        snakefile=workflow.main_snakefile,
         preset=config.get("demo_preset", "presets/demo-weights.yaml"),
         folder=config.get("demo_folder", "weights/demo"),
     shell:
