@@ -43,7 +43,14 @@ def parser() -> argparse.ArgumentParser:
     faces.add_argument("--test", type=int, default=400, help="images to draw in val_set")
     faces.add_argument("--seed", type=int, default=0)
     _add(commands, "ingest", _ingest, "list and check the data set: data/index.parquet")
-    _add(commands, "shard", _shard, "write the pictures as WebDataset shards")
+    shard = _add(commands, "shard", _shard, "write the pictures as WebDataset shards")
+    shard.add_argument(
+        "--estimate", action="store_true", help="only print the disk and time it would take"
+    )
+    verify = _add(commands, "verify", _verify, "check every byte of the shards")
+    verify.add_argument(
+        "folder", type=Path, nargs="?", default=paths.SHARDS, help="default: %(default)s"
+    )
     codec = _add(commands, "pretrain-codec", _pretrain_codec, "one pretrained codec")
     codec.add_argument("quality", type=int, help="1..8")
     _add(commands, "pretrain-classifier", _pretrain_classifier, "the pretrained classifier")
@@ -116,9 +123,15 @@ def _ingest(args: argparse.Namespace) -> None:
 
 
 def _shard(args: argparse.Namespace) -> None:
-    from mien.stages.shard import shard
+    from mien.stages.shard import print_estimate, shard
 
-    shard(_params(args), args.threads)
+    (print_estimate if args.estimate else shard)(_params(args), args.threads)
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from mien.data.verify import verify
+
+    print(verify(args.folder, args.threads))
 
 
 def _pretrain_codec(args: argparse.Namespace) -> None:

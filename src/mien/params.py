@@ -31,6 +31,7 @@ ZOO = "compressai"  # `codec.weights`: the files of CompressAI's zoo
 Strategy = Literal["compression-only", "joint"]
 Quality = Annotated[int, Field(ge=1, le=8)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 def _multiple_of_64(size: int) -> int:
@@ -54,6 +55,7 @@ Qualities = Annotated[
     tuple[Quality, ...], Field(strict=False, min_length=1), AfterValidator(_ascending)
 ]
 Strategies = Annotated[tuple[Strategy, ...], Field(strict=False, min_length=1)]
+LabelOrder = Annotated[tuple[str | None, ...], Field(strict=False, min_length=8, max_length=8)]
 Channels = Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
 
 
@@ -71,23 +73,59 @@ class Faces(Section):
     seed: NonNegativeInt
 
 
+class Folders(Section):
+    """Section `data.folders`: a copy of the data set with one folder per expression.
+
+    Such copies order their classes in many ways, so nothing here is guessed.
+    """
+
+    train: str  # folder of the training part, below `data.root`
+    test: str  # folder of the test part
+    label_order: LabelOrder  # the folder of AffectNet's code 0, 1 .. 7; null: there is none
+
+
 class Data(Section):
     """Section `data`: where the images are and how `val` is carved from the training part."""
 
     name: str  # how captions call the data set
-    root: str  # a folder in AffectNet's layout
+    root: str  # the data set's folder
     faces: Faces | None  # null: `root` is the user's; else it is drawn there
-    val_fraction: Fraction  # of train_set; unsaid in the paper
+    layout: Literal["auto", "npy", "csv", "folders"]  # auto tells the first two apart
+    folders: Folders | None  # for `layout: folders`
+    counts: Literal["affectnet"] | None  # the release whose images per class are expected
+    strict: bool  # other counts are an error; else a warning that stands in the manifest
+    max_unusable: Share  # of the listed images: missing, broken, truncated, wrongly labelled
+    max_duplicates: Share  # of the usable images: the same bytes as an earlier one
+    val_fraction: Fraction  # of the training part; unsaid in the paper
     seed: NonNegativeInt
+
+    @model_validator(mode="after")
+    def _folders_are_described(self) -> Data:
+        if (self.layout == "folders") != (self.folders is not None):
+            raise ValueError(
+                "layout `folders` and the section data.folders (train, test, label_order) need "
+                "each other"
+            )
+        return self
 
 
 class Shards(Section):
     """Section `shards`: the pictures everything downstream reads."""
 
     image_size: Size64  # pixels; the paper resizes 224 to 256
-    format: Literal["webp", "png"]  # both lossless
-    filter: Literal["bilinear", "bicubic", "lanczos"]  # unsaid in the paper
+    format: Literal["webp", "png", "jpg", "raw"]  # all but jpg are lossless
+    quality: Annotated[int, Field(ge=1, le=100)] | None  # of jpg (4:2:0); else null
+    filter: Literal["bilinear", "bicubic", "lanczos", "opencv-bicubic"]  # unsaid in the paper
     images_per_shard: PositiveInt
+
+    @model_validator(mode="after")
+    def _quality_is_jpegs(self) -> Shards:
+        if (self.format == "jpg") != (self.quality is not None):
+            raise ValueError(
+                f"quality {self.quality} with format {self.format}: jpg needs a quality of "
+                "1..100, the lossless formats need null"
+            )
+        return self
 
 
 class Codec(Section):

@@ -15,8 +15,10 @@ from mien.data.shard_writer import Source, write_shards
 from mien.params import Params, Shards, load_params
 
 PARAMS = """
-data: {name: noise, root: raw, faces: null, val_fraction: 0.25, seed: 0}
-shards: {image_size: 64, format: webp, filter: bicubic, images_per_shard: 5}
+data:
+  {name: noise, root: raw, faces: null, layout: auto, folders: null, counts: null,
+   strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.25, seed: 0}
+shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 5}
 codec: {qualities: [1], channels: [8, 12], weights: scratch}
 classifier: {width: 8, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [joint]
@@ -94,16 +96,17 @@ def root(tmp_path: Path) -> Path:
 
 
 LABELS = [place % 7 for place in range(23)]
-LOOK = Shards(image_size=64, format="webp", filter="bicubic", images_per_shard=4)
+LOOK = Shards(image_size=64, format="webp", quality=None, filter="bicubic", images_per_shard=4)
 
 
 def sources(folder: Path, split: str, labels: list[int], seed: int) -> list[Source]:
     """Make one picture per label and return them as they would come out of an index."""
-    paths = [save(folder / f"{split}{i}.png", seed + i) for i in range(len(labels))]
-    return [
-        Source(f"{split}-{i:06d}", label, path, hashlib.sha256(path.read_bytes()).hexdigest())
-        for i, (label, path) in enumerate(zip(labels, paths, strict=True))
-    ]
+    made = []
+    for i, label in enumerate(labels):
+        path = save(folder / f"{split}{i}.png", seed + i)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        made.append(Source(f"{split}-{i:06d}", label, path.name, digest, crop=None))
+    return made
 
 
 def noise_splits(folder: Path) -> dict[str, list[Source]]:
@@ -119,5 +122,6 @@ def noise_splits(folder: Path) -> dict[str, list[Source]]:
 def manifest(tmp_path: Path) -> Path:
     """Shards of `noise_splits`, at most four samples each."""
     path = tmp_path / "shards" / "manifest.json"
-    write_shards(path, noise_splits(tmp_path / "pictures"), LOOK, "noise", workers=1)
+    pictures = tmp_path / "pictures"
+    write_shards(path, pictures, noise_splits(pictures), LOOK, "noise", workers=1)
     return path

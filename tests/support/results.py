@@ -23,8 +23,10 @@ from mien.params import Params
 from mien.runs import Run, all_runs, setting_named
 
 PARAMS = """
-data: {name: drawn faces, root: data/raw, faces: null, val_fraction: 0.1, seed: 0}
-shards: {image_size: 64, format: webp, filter: bicubic, images_per_shard: 100}
+data:
+  {name: drawn faces, root: data/raw, faces: null, layout: auto, folders: null, counts: null,
+   strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.1, seed: 0}
+shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 100}
 codec: {qualities: [1, 3, 5, 8], channels: [24, 36], weights: scratch}
 classifier: {width: 16, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [compression-only, joint]

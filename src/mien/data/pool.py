@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,11 +23,25 @@ def in_order(
             first, and the items not yet begun are dropped.
         items: What to work on.
         workers: Processes, at least 1; with 1 (or one item) everything runs in this process.
+            They end with this process, even when it is killed.
         chunksize: Items sent to a process at a time.
     """
-    if min(workers, len(items)) <= 1:
+    n_processes = min(workers, len(items))
+    if n_processes <= 1:
         yield from map(function, items)
         return
     # Not forked: pyarrow's threads may hold a lock that a forked child would wait for forever.
-    with ProcessPoolExecutor(min(workers, len(items)), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(n_processes, get_context("spawn"), _end_with_parent) as pool:
         yield from pool.map(function, items, chunksize=chunksize)
+
+
+def _end_with_parent() -> None:
+    """Watch the parent: an orphan would go on writing beside the run that replaces it."""
+    Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
+    parent = parent_process()
+    assert parent is not None, "not a worker"
+    connection.wait([parent.sentinel])
+    os._exit(1)

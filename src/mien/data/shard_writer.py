@@ -1,55 +1,59 @@
-"""Writing shards: tar files of losslessly coded pictures, and the manifest that lists them.
+"""Writing shards: tar files of coded pictures, their indexes, and the manifest of them all.
 
-A shard is in WebDataset's format: `<key>.json` and `<key>.webp` (or `.png`) follow each other.
-The same sources give the same bytes, whoever writes them, in however many processes.
+The same sources give the same bytes, whoever writes them, in however many processes. A shard
+appears under its final name when it is whole; a run that is killed, or whose sources changed,
+is continued by the next one, which writes only the shards that are not already right.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import io
 import json
-import tarfile
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from functools import cache, partial
 from pathlib import Path
 
-import PIL
 from tqdm import tqdm
 
 from mien import files
-from mien.data import pictures
+from mien.data import pictures, shard_index, tars
 from mien.data.pool import in_order
+from mien.data.shard_index import ShardIndex
 from mien.errors import DataError
 from mien.expressions import EXPRESSIONS
 from mien.params import Shards
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One picture to be put into a shard."""
 
     key: str  # without a dot: WebDataset ends a key at the first one
     label: int  # 0..7
-    path: Path
+    path: str  # of the file, below the data set's root
     sha256: str  # of the file's bytes, as the index has it
+    crop: pictures.Box | None  # null: the whole picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shard:
     """A tar file as the manifest lists it."""
 
     name: str  # relative to the manifest, with `/`
     count: int  # samples
     bytes: int  # of the whole tar file
-    sha256: str
+    sha256: str  # of the tar file
+    samples_sha256: str  # of what the index beside it says of the samples
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A shard that is still to be written."""
+    """A shard that is to be there in the end."""
 
     split: str
     name: str  # relative to the manifest, with `/`
@@ -58,6 +62,7 @@ class Plan:
 
 def write_shards(
     manifest: Path,
+    root: Path,
     splits: Mapping[str, Sequence[Source]],
     look: Shards,
     name: str,
@@ -67,39 +72,54 @@ def write_shards(
 
     Args:
         manifest: Absent while shards are being written, so that a reader never mixes two runs.
+        root: The folder below which the sources lie.
         splits: The sources of each split, in the order they are to be read.
         look: Size, filter, format and samples per shard.
         name: What the data set is called.
         workers: Processes; each writes whole shards.
 
     Raises:
-        DataError: If a source is missing, changed since it was indexed, or unreadable.
+        DataError: If a source is missing, changed since it was indexed, or unreadable, or
+            another process is writing the same shards.
     """
-    manifest.unlink(missing_ok=True)
+    folder = manifest.parent
     plans = [plan for split in splits for plan in _plans(split, splits[split], look)]
-    shards = _write_all(plans, look, manifest.parent, workers)
-    _remove_others(manifest.parent, {shard.name for shard in shards})
-    facts = {
-        split: {
-            "count": len(sources),
-            "labels": _label_counts(sources),
-            "shards": [
-                asdict(s) for p, s in zip(plans, shards, strict=True) if p.split == split
-            ],
+    with _alone_in(folder):
+        manifest.unlink(missing_ok=True)
+        _remove_temporary(folder)
+        shards = _write_all(plans, look, root, folder, workers)
+        _remove_others(folder, plans)
+        facts = {
+            split: {
+                "count": len(sources),
+                "labels": _label_counts(sources),
+                "shards": [
+                    {field: getattr(shard, field) for field in Shard.__slots__}
+                    for plan, shard in zip(plans, shards, strict=True)
+                    if plan.split == split
+                ],
+            }
+            for split, sources in splits.items()
         }
-        for split, sources in splits.items()
-    }
-    files.write_json(
-        manifest,
-        {
-            "name": name,
-            "image_size": look.image_size,
-            "format": look.format,
-            "filter": look.filter,
-            "pillow": PIL.__version__,
-            "splits": facts,
-        },
-    )
+        description = look.model_dump(mode="json", exclude={"images_per_shard"})
+        description |= {"name": name, "libraries": pictures.LIBRARIES, "splits": facts}
+        files.write_json(manifest, description)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which the kernel gives back however this process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise DataError(
+            f"{folder}: another process is writing shards there: wait for it, or stop it"
+        ) from None
+    finally:
+        os.close(descriptor)
 
 
 def _plans(split: str, sources: Sequence[Source], look: Shards) -> list[Plan]:
@@ -110,21 +130,24 @@ def _plans(split: str, sources: Sequence[Source], look: Shards) -> list[Plan]:
     ]
 
 
-def _write_all(plans: Sequence[Plan], look: Shards, folder: Path, workers: int) -> list[Shard]:
+def _write_all(
+    plans: Sequence[Plan], look: Shards, root: Path, folder: Path, workers: int
+) -> list[Shard]:
     shards = []
     total = sum(len(plan.sources) for plan in plans)
     with tqdm(desc="shard", total=total, unit="img") as progress:
-        for shard in in_order(partial(write_shard, look, folder), plans, workers):
+        for shard in in_order(partial(write_shard, look, root, folder), plans, workers):
             shards.append(shard)
             progress.update(shard.count)
     return shards
 
 
-def write_shard(look: Shards, folder: Path, plan: Plan) -> Shard:
-    """Write one tar file under its final name when it is whole, and describe it.
+def write_shard(look: Shards, root: Path, folder: Path, plan: Plan) -> Shard:
+    """Write one tar file and its index, unless they are there already, and describe it.
 
     Args:
         look: Size, filter and format of the pictures.
+        root: The folder below which the sources lie.
         folder: The manifest's.
         plan: What to write.
 
@@ -132,45 +155,115 @@ def write_shard(look: Shards, folder: Path, plan: Plan) -> Shard:
         DataError: If a source is missing, changed since it was indexed, or unreadable.
     """
     path = folder / plan.name
-    with (
-        files.replacing(path) as temporary,
-        tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
-        for source in plan.sources:
-            label = {"label": source.label, "sha256": source.sha256}
-            _add(tar, f"{source.key}.json", json.dumps(label, sort_keys=True).encode())
-            _add(tar, f"{source.key}.{look.format}", _picture(source, look))
-    return Shard(plan.name, len(plan.sources), path.stat().st_size, files.sha256_of(path))
+    made_from = _made_from(look, plan.sources)
+    index = _finished(path, made_from)
+    if index is None:
+        index = _written(path, made_from, look, root, plan.sources)
+        shard_index.write(path, index)
+    n_samples = len(plan.sources)
+    return Shard(plan.name, n_samples, index.bytes, index.sha256, index.samples_sha256())
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    member = tarfile.TarInfo(name)  # time, owner and group 0, mode 644
-    member.size = len(data)
-    tar.addfile(member, io.BytesIO(data))
+def _made_from(look: Shards, sources: Sequence[Source]) -> str:
+    """Return a digest of everything that decides the bytes of a shard."""
+    shape = look.model_dump(mode="json", exclude={"images_per_shard"})
+    digest = hashlib.sha256()
+    for part in (shape, pictures.LIBRARIES, _code(), [astuple(source) for source in sources]):
+        digest.update(json.dumps(part, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
-def _picture(source: Source, look: Shards) -> bytes:
-    """Return the coded picture of one source, after checking that it is the indexed one."""
+@cache
+def _code() -> list[str]:
+    """Return digests of the source files that turn a picture into bytes."""
+    makers = (__file__, pictures.__file__, tars.__file__, shard_index.__file__)
+    return [files.sha256_of(Path(str(file))) for file in makers]
+
+
+def _finished(path: Path, made_from: str) -> ShardIndex | None:
+    """Return the index of a shard that an earlier run left exactly as this one would."""
     try:
-        data = source.path.read_bytes()
+        index = shard_index.read(path)
+    except DataError:
+        return None
+    if index.made_from != made_from or not path.is_file():
+        return None
+    whole = path.stat().st_size == index.bytes and files.sha256_of(path) == index.sha256
+    return index if whole else None
+
+
+def _written(
+    path: Path, made_from: str, look: Shards, root: Path, sources: Sequence[Source]
+) -> ShardIndex:
+    """Write a tar file under its final name when it is whole, and return its index."""
+    total = hashlib.sha256()
+    sizes, digests = [], []
+    with files.replacing(path) as temporary, temporary.open("wb") as file:
+        for source in sources:
+            region = sample(source, look, root)
+            sizes.append(len(region))
+            digests.append(hashlib.sha256(region).hexdigest())
+            total.update(region)
+            file.write(region)
+        end = tars.end_mark(sum(sizes))
+        total.update(end)
+        file.write(end)
+    return ShardIndex(
+        made_from,
+        sum(sizes) + len(end),
+        total.hexdigest(),
+        [source.key for source in sources],
+        [source.label for source in sources],
+        sizes,
+        digests,
+    )
+
+
+def sample(source: Source, look: Shards, root: Path) -> bytes:
+    """Return one sample as it stands in a tar file.
+
+    Raises:
+        DataError: If the source is missing, changed since it was indexed, or unreadable.
+    """
+    path = root / source.path
+    picture = pictures.rgb(_indexed_bytes(source, path), path)
+    if source.crop is not None:
+        picture = pictures.cropped(picture, source.crop)
+    picture = pictures.resized(picture, look.image_size, look.filter)
+    coded = pictures.encoded(picture, look.format, look.quality)
+    facts = {"label": source.label, "sha256": source.sha256}
+    return tars.region(source.key, facts, pictures.SUFFIXES[look.format], coded)
+
+
+def _indexed_bytes(source: Source, path: Path) -> bytes:
+    """Return the bytes of one source, after checking that they are the indexed ones."""
+    try:
+        data = path.read_bytes()
     except FileNotFoundError:
         raise DataError(
-            f"{source.path}: missing, though the index lists it as {source.key}: restore it, "
-            "or run `mien ingest` again"
+            f"{path}: missing, though the index lists it as {source.key}: restore it, or run "
+            "`mien ingest` again"
         ) from None
     if (seen := hashlib.sha256(data).hexdigest()) != source.sha256:
         raise DataError(
-            f"{source.path}: sha256 {seen[:12]} is not {source.sha256[:12]} as the index says "
-            f"of {source.key}: restore it, or run `mien ingest` again"
+            f"{path}: sha256 {seen[:12]} is not {source.sha256[:12]} as the index says of "
+            f"{source.key}: restore it, or run `mien ingest` again"
         )
-    image = pictures.rgb(pictures.decoded(data, source.path))
-    return pictures.encoded(pictures.resized(image, look.image_size, look.filter), look.format)
+    return data
 
 
-def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Remove the shards of earlier runs, and what a killed one left under temporary names."""
-    for path in [*folder.glob("*/*.tar"), *folder.glob("*/.*.tar.*.tmp")]:
-        if path.relative_to(folder).as_posix() not in kept:
+def _remove_temporary(folder: Path) -> None:
+    """Remove what a killed run left under temporary names."""
+    for path in folder.glob("*/.*.tmp"):
+        path.unlink()
+
+
+def _remove_others(folder: Path, plans: Sequence[Plan]) -> None:
+    """Remove the shards of earlier runs."""
+    tar_files = [folder / plan.name for plan in plans]
+    kept = {*tar_files, *map(shard_index.path_of, tar_files)}
+    for path in [*folder.glob("*/*.tar"), *folder.glob("*/*.index.json")]:
+        if path not in kept:
             path.unlink()
 
 

@@ -1,16 +1,14 @@
 """Reading shards: in order for evaluation, shuffled by seed and epoch for training.
 
-WebDataset reads the same files. It is not used here because it leaves the tar files open and
-refuses none of them.
+Every sample that is given out was checked against its sha256. WebDataset reads the same files;
+it is not used here because it checks nothing, leaves the files open, and can continue an epoch
+only by decoding it from its start.
 """
 
 from __future__ import annotations
 
-import functools
-import io
-import json
+import os
 import random
-import tarfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,13 +20,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 
-from mien import files
+from mien.data import pictures, tars
+from mien.data.shard_access import OpenShard, opened, read_manifest
 from mien.errors import DataError
 
-BUFFER = 2048  # samples among which an epoch's next one is drawn: 160 MB at 256x256
-DECODERS = 4  # threads: Pillow decodes outside Python's lock
+BUFFER = 2048  # samples among which an epoch's next one is drawn
+DECODERS = min(16, os.cpu_count() or 1)  # threads: decoding is outside Python's lock
 AHEAD = 64  # pictures decoded before they are asked for: 13 MB at 256x256
 
 
@@ -38,16 +36,28 @@ class Batch:
 
     keys: list[str]
     labels: torch.Tensor  # int64 [B], expression codes
-    images: torch.Tensor  # uint8 [B, 3, H, W], RGB
+    images: torch.Tensor  # uint8 [B, 3, H, W], RGB, channels last in memory
 
 
 @dataclass(frozen=True)
-class Coded:
-    """A sample as the tar file holds it: the picture is the bytes of an image file."""
+class Reader:
+    """The shards of one split, in the order of the manifest."""
 
-    key: str
-    label: int
-    picture: bytes
+    manifest: Path
+    format: pictures.Format
+    shards: list[dict[str, Any]]
+
+    def shard(self, number: int) -> OpenShard:
+        """Return one shard, opened and compared with the manifest.
+
+        Raises:
+            DataError: If it is missing or not what the manifest says.
+        """
+        entry = self.shards[number]
+        return opened(self.manifest, entry["name"], entry["bytes"], entry["samples_sha256"])
+
+
+Place = tuple[int, int]  # of a sample: its shard's number in the split, its row in the shard
 
 
 def count(manifest: Path, split: str) -> int:
@@ -56,17 +66,14 @@ def count(manifest: Path, split: str) -> int:
 
 
 def labels_of(manifest: Path, split: str) -> npt.NDArray[np.int64]:
-    """Return the label of every sample of a split, in shard order, without decoding pictures.
+    """Return the label of every sample of a split, in shard order, from the indexes alone.
 
     Raises:
-        DataError: If the split is empty, or a shard is missing or not what the manifest says.
+        DataError: If the split is empty, or a shard or its index is not what the manifest says.
     """
-    labels = [
-        sample.label
-        for shard in _shards(manifest, split)
-        for sample in _members(_checked(manifest, shard), pictures=False)
-    ]
-    return np.array(labels, dtype=np.int64)
+    reader = _reader(manifest, split)
+    labels = [reader.shard(n).index.labels for n in range(len(reader.shards))]
+    return np.array(list(chain.from_iterable(labels)), dtype=np.int64)
 
 
 def read_split(manifest: Path, split: str, limit: int | None = None) -> Batch:
@@ -75,11 +82,11 @@ def read_split(manifest: Path, split: str, limit: int | None = None) -> Batch:
     A picture of 256x256 takes 197 kB.
 
     Raises:
-        DataError: If the split is empty, or a shard is missing or not what the manifest says.
+        DataError: If the split is empty, or a sample is missing or not what the manifest says.
     """
-    shards = _shards(manifest, split)
+    reader = _reader(manifest, split)
     n_images = _available(manifest, split, limit)
-    return _batch(_decoded_ahead(islice(_samples(manifest, shards), n_images)), n_images)
+    return _batch(_ahead(reader, islice(_in_order(reader), n_images)), n_images)
 
 
 def split_batches(
@@ -91,20 +98,27 @@ def split_batches(
     before, so that a caller can time its own work.
 
     Raises:
-        DataError: If the split is empty (at once), or a shard is missing or not what the
+        DataError: If the split is empty (at once), or a sample is missing or not what the
             manifest says (when it is reached).
     """
-    samples = islice(_samples(manifest, _shards(manifest, split)), limit)
-    return _batches(map(_decode, samples), batch_size)
+    reader = _reader(manifest, split)
+    places = islice(_in_order(reader), limit)
+    return _batches((_read(reader, place) for place in places), batch_size)
 
 
 def training_batches(
-    manifest: Path, split: str, batch_size: int, seed: int, epoch: int, limit: int | None
+    manifest: Path,
+    split: str,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    limit: int | None,
+    start: int = 0,
 ) -> Iterator[Batch]:
     """Return one epoch in shuffled full batches, the same for the same seed and epoch.
 
-    The shards are shuffled, then the samples within a moving buffer of BUFFER of them, so the
-    memory does not grow with the data set.
+    The shards are shuffled, then the samples within a moving buffer of BUFFER of them, so that
+    the disk is read nearly in order.
 
     Args:
         manifest: The shards' manifest.
@@ -113,33 +127,55 @@ def training_batches(
         seed: Another seed makes another order.
         epoch: Another epoch makes another order, and with `limit` another choice.
         limit: Images per epoch at most, null for the whole split.
+        start: Samples of this epoch that were seen before: it goes on behind them. They are
+            neither read nor decoded; a million are passed over in a second.
 
     Raises:
-        DataError: If no batch can be filled (at once), or a shard is missing or not what the
+        DataError: If no batch can be filled (at once), or a sample is missing or not what the
             manifest says (when it is reached).
+        ValueError: If `start` is not a position in the epoch.
     """
-    shards = _shards(manifest, split)
+    reader = _reader(manifest, split)
     n_images = _available(manifest, split, limit)
     if n_images < batch_size:
         raise DataError(
             f"{manifest}: an epoch of {n_images} images of split {split} fills no batch of "
             f"{batch_size}: lower the batch size"
         )
+    if not 0 <= start <= n_images:
+        raise ValueError(f"start {start} is not within an epoch of {n_images} images")
+    counts = [shard["count"] for shard in reader.shards]
+    stop = n_images - (n_images - start) % batch_size
+    places = islice(epoch_order(counts, seed, epoch), start, stop)
+    return _batches(_ahead(reader, places), batch_size)
+
+
+def epoch_order(counts: list[int], seed: int, epoch: int) -> Iterator[Place]:
+    """Yield every sample's place once, in the order of one epoch, without reading anything.
+
+    Args:
+        counts: Samples in each shard.
+        seed: Another seed makes another order.
+        epoch: Another epoch makes another order.
+    """
     rng = random.Random(f"{seed}/{epoch}")
+    shards = list(range(len(counts)))
     rng.shuffle(shards)
-    shuffled = _shuffled(_samples(manifest, shards), rng)
-    samples = islice(shuffled, n_images - n_images % batch_size)
-    return _batches(_decoded_ahead(samples), batch_size)
+    places = ((shard, row) for shard in shards for row in range(counts[shard]))
+    buffer: list[Place] = []
+    for place in places:
+        buffer.append(place)
+        if len(buffer) > BUFFER:
+            drawn = rng.randrange(len(buffer))
+            buffer[drawn], buffer[-1] = buffer[-1], buffer[drawn]
+            yield buffer.pop()
+    rng.shuffle(buffer)
+    yield from buffer
 
 
 def _split(manifest: Path, split: str) -> dict[str, Any]:
     """Return what the manifest says of one split."""
-    if not manifest.is_file():
-        raise DataError(f"{manifest}: no such file: run `mien shard`, which writes it last")
-    try:
-        splits: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["splits"]
-    except (ValueError, TypeError, KeyError):
-        raise DataError(f"{manifest}: lists no shards: run `mien shard` again") from None
+    splits = read_manifest(manifest)["splits"]
     if split not in splits:
         raise DataError(f"{manifest}: has no split {split!r}, only {', '.join(splits)}")
     of_split: dict[str, Any] = splits[split]
@@ -151,109 +187,56 @@ def _available(manifest: Path, split: str, limit: int | None) -> int:
     return n_images if limit is None else min(limit, n_images)
 
 
-def _shards(manifest: Path, split: str) -> list[dict[str, Any]]:
-    """Return the entries of a split's shards, at least one."""
+def _reader(manifest: Path, split: str) -> Reader:
     shards: list[dict[str, Any]] = _split(manifest, split)["shards"]
     if not shards:
         raise DataError(f"{manifest}: split {split} has no images")
-    return shards
+    return Reader(manifest, read_manifest(manifest)["format"], shards)
 
 
-def _checked(manifest: Path, shard: dict[str, Any]) -> Path:
-    """Return the path of a shard whose bytes are those that the manifest lists."""
-    path: Path = manifest.parent / shard["name"]
-    if not path.is_file():
-        raise DataError(f"{path}: missing, though {manifest} lists it: run `mien shard` again")
-    status = path.stat()
-    if status.st_size != shard["bytes"]:
-        raise DataError(
-            f"{path}: {status.st_size} bytes are not {shard['bytes']} as {manifest} says: run "
-            "`mien shard` again"
-        )
-    if (seen := _digest(path.resolve(), status.st_mtime_ns)) != shard["sha256"]:
-        raise DataError(
-            f"{path}: sha256 {seen[:12]} is not {shard['sha256'][:12]} as {manifest} says: run "
-            "`mien shard` again"
-        )
-    return path
+def _in_order(reader: Reader) -> Iterator[Place]:
+    return (
+        (number, row)
+        for number, shard in enumerate(reader.shards)
+        for row in range(shard["count"])
+    )
 
 
-@functools.cache  # a shard is read every epoch, but digested only once in a process
-def _digest(path: Path, modified_ns: int) -> str:  # noqa: ARG001 - a part of the cache's key
-    return files.sha256_of(path)
+Sample = tuple[str, int, pictures.Picture]  # key, label, RGB [H, W, 3]
 
 
-def _members(path: Path, *, pictures: bool = True) -> Iterator[Coded]:
-    """Yield the samples of one shard, without reading their pictures if so told."""
-    with tarfile.open(path, "r:") as tar:
-        while facts := tar.next():
-            label = int(json.loads(_content(tar, facts))["label"])
-            picture = tar.next()
-            assert picture is not None, f"{path}: {facts.name} has no picture"
-            coded = _content(tar, picture) if pictures else b""
-            yield Coded(facts.name.removesuffix(".json"), label, coded)
+def _read(reader: Reader, place: Place) -> Sample:
+    number, row = place
+    shard = reader.shard(number)
+    picture = pictures.decoded(tars.picture_of(shard.region(row)), reader.format)
+    return shard.index.keys[row], shard.index.labels[row], picture
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    assert file is not None, f"{member.name} is not a regular file"
-    return file.read()
-
-
-def _samples(manifest: Path, shards: Iterable[dict[str, Any]]) -> Iterator[Coded]:
-    for shard in shards:
-        yield from _members(_checked(manifest, shard))
-
-
-def _shuffled(samples: Iterable[Coded], rng: random.Random) -> Iterator[Coded]:
-    """Yield every sample once, drawn from BUFFER that were read but not yet yielded."""
-    buffer: list[Coded] = []
-    for sample in samples:
-        buffer.append(sample)
-        if len(buffer) > BUFFER:
-            drawn = rng.randrange(len(buffer))
-            buffer[drawn], buffer[-1] = buffer[-1], buffer[drawn]
-            yield buffer.pop()
-    rng.shuffle(buffer)
-    yield from buffer
-
-
-Picture = tuple[str, int, npt.NDArray[np.uint8]]  # key, label, RGB [3, H, W]
-
-
-def _decode(sample: Coded) -> Picture:
-    with Image.open(io.BytesIO(sample.picture)) as image:
-        return sample.key, sample.label, np.asarray(image).transpose(2, 0, 1).copy()
-
-
-def _decoded_ahead(samples: Iterable[Coded]) -> Iterator[Picture]:
-    """Yield the samples decoded, in order, AHEAD of them in work while the caller computes."""
-    waiting: deque[Future[Picture]] = deque()
+def _ahead(reader: Reader, places: Iterable[Place]) -> Iterator[Sample]:
+    """Yield the samples in order, AHEAD of them in work while the caller computes."""
+    waiting: deque[Future[Sample]] = deque()
     with ThreadPoolExecutor(DECODERS) as pool:
-        for sample in samples:
-            waiting.append(pool.submit(_decode, sample))
+        for place in places:
+            waiting.append(pool.submit(_read, reader, place))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _batches(pictures: Iterator[Picture], batch_size: int) -> Iterator[Batch]:
-    while chosen := list(islice(pictures, batch_size)):
+def _batches(samples: Iterator[Sample], batch_size: int) -> Iterator[Batch]:
+    while chosen := list(islice(samples, batch_size)):
         yield _batch(chosen, len(chosen))
 
 
-def _batch(pictures: Iterable[Picture], n: int) -> Batch:
+def _batch(samples: Iterable[Sample], n: int) -> Batch:
     """Return `n` pictures of one size, at least one, as a batch that is allocated once."""
-    pictures = iter(pictures)
-    first = next(pictures)
-    batch = Batch(
-        [],
-        torch.empty(n, dtype=torch.int64),
-        torch.empty(n, *first[2].shape, dtype=torch.uint8),
-    )
-    for row, (key, label, picture) in enumerate(chain([first], pictures)):
+    samples = iter(samples)
+    first = next(samples)
+    images = torch.empty(n, *first[2].shape, dtype=torch.uint8)
+    batch = Batch([], torch.empty(n, dtype=torch.int64), images.permute(0, 3, 1, 2))
+    for row, (key, label, picture) in enumerate(chain([first], samples)):
         batch.keys.append(key)
         batch.labels[row] = label
-        batch.images[row] = torch.from_numpy(picture)
+        images[row] = torch.from_numpy(picture)
     return batch

@@ -65,9 +65,10 @@ def pretrain_classifier(params: Params) -> None:
 def recipe(params: Params, model: str) -> dict[str, Any]:
     """Return the params that decide the weights of a trained `codec` or `classifier`."""
     section = params.pretrain.model_dump(mode="json", exclude={"codec", "classifier"})
+    checks = {"layout", "counts", "strict", "max_unusable", "max_duplicates"}
     return {
-        "data": params.data.model_dump(mode="json"),
-        "shards": params.shards.model_dump(mode="json"),
+        "data": params.data.model_dump(mode="json", exclude=checks, exclude_none=True),
+        "shards": params.shards.model_dump(mode="json", exclude_none=True),
         "architecture": getattr(params, model).model_dump(mode="json"),
         "pretrain": section
         | getattr(params.pretrain, model).model_dump(mode="json", exclude_none=True),

@@ -1,33 +1,64 @@
-"""Stage `shard`: the images of `data/index.parquet`, resized and lossless, in tar files."""
+"""Stage `shard`: the images of `data/index.parquet`, resized and coded, in tar files."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from mien import files, paths
+from mien.data import estimate
+from mien.data.pictures import Box
 from mien.data.shard_writer import Source, write_shards
 from mien.data.split import SPLITS
 from mien.params import Params
+
+_COLUMNS = ("key", "split", "label", "source", "sha256")
+_CROP = ("crop_x", "crop_y", "crop_width", "crop_height")
 
 
 def shard(params: Params, workers: int) -> None:
     """Write `data/shards/<split>/<split>-%05d.tar` and, last, the manifest that lists them.
 
     Raises:
+        DataError: If the index or a source is missing, damaged or changed since `ingest`, or
+            the disk has too little room, which is found before the first byte is written.
+    """
+    root = Path(params.data.root)
+    sources = _indexed()
+    need = estimate.of([s for split in SPLITS for s in sources[split]], root, params.shards)
+    estimate.refuse_shortage(need, paths.SHARDS)
+    write_shards(paths.SHARDS_MANIFEST, root, sources, params.shards, params.data.name, workers)
+
+
+def print_estimate(params: Params, workers: int) -> None:
+    """Print what sharding would take, by a sample of the indexed images, and write nothing.
+
+    Raises:
         DataError: If the index or a source is missing, damaged or changed since `ingest`.
     """
-    sources = _indexed(Path(params.data.root))
-    write_shards(paths.SHARDS_MANIFEST, sources, params.shards, params.data.name, workers)
+    sources = _indexed()
+    every = [source for split in SPLITS for source in sources[split]]
+    need = estimate.of(every, Path(params.data.root), params.shards)
+    print(estimate.table(need, params.data.name, workers), file=sys.stdout)
 
 
-def _indexed(root: Path) -> dict[str, list[Source]]:
+def _indexed() -> dict[str, list[Source]]:
     """Return the images of every split in the order of the index, which is checked first."""
     files.read_manifest(paths.INDEX_MANIFEST)
-    columns = ["key", "split", "label", "source", "sha256"]
     sources: dict[str, list[Source]] = {split: [] for split in SPLITS}
-    for row in pq.read_table(paths.INDEX, columns=columns).to_pylist():
-        source = Source(row["key"], row["label"], root / row["source"], row["sha256"])
-        sources[row["split"]].append(source)
+    table = pq.ParquetFile(paths.INDEX)
+    for part in table.iter_batches(columns=[*_COLUMNS, *_CROP]):
+        for key, split, label, source, sha256, *crop in zip(
+            *(part.column(name).to_pylist() for name in (*_COLUMNS, *_CROP)), strict=True
+        ):
+            sources[split].append(Source(key, label, source, sha256, _box(crop)))
     return sources
+
+
+def _box(crop: list[int | None]) -> Box | None:
+    x, y, width, height = crop
+    if x is None or y is None or width is None or height is None:
+        return None
+    return x, y, width, height
