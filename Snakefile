@@ -10,6 +10,8 @@ from snakemake.utils import min_version
 from mien import paths, workflow as plan
 from mien.errors import MienError
 from mien.params import SCRATCH, load_params
+from mien.runs import Run, run_config
+from mien.source import code
 
 min_version("9.5")
 
@@ -23,7 +25,7 @@ except MienError as error:
 wildcard_constraints:
     quality=r"[1-8]",
     strategy=r"[a-z-]+",
-    setting=r"q[1-8](-(bpp|mse|ce)[0-9.e+-]+)?",
+    setting=r"all|q[1-8](-(bpp|mse|ce)[0-9.e+-]+)?",
 
 
 include: "workflow/rules/data.smk"

@@ -1,6 +1,6 @@
 import pytest
 
-from mien import workflow
+from mien import source
 
 STAGES = ("ingest", "shard", "pretrain", "finetune", "encode", "decode", "summarise", "figures")
 
@@ -18,26 +18,26 @@ STAGES = ("ingest", "shard", "pretrain", "finetune", "encode", "decode", "summar
     ],
 )
 def test_a_stage_depends_on_what_it_imports_however_far_down(stage, module):
-    assert module in workflow._reached(f"mien.stages.{stage}")
+    assert module in source._reached(f"mien.stages.{stage}")
 
 
 def test_a_stage_does_not_depend_on_what_it_does_not_run():
-    reached = workflow._reached("mien.stages.finetune")
+    reached = source._reached("mien.stages.finetune")
     assert not any(name.startswith(("mien.report", "mien.metrics")) for name in reached)
 
 
 def test_style_sheets_count_as_source():
-    names = {file.name for file in workflow._sources(workflow._reached("mien.stages.figures"))}
+    names = {file.name for file in source._sources(source._reached("mien.stages.figures"))}
     assert "mien.mplstyle" in names
 
 
 def test_the_digest_changes_with_a_module_far_down(monkeypatch, tmp_path):
     import shutil
 
-    copy = shutil.copytree(workflow.SOURCE, tmp_path / "mien")
-    monkeypatch.setattr(workflow, "SOURCE", copy)
-    before = {stage: workflow.code.__wrapped__(stage) for stage in STAGES}
+    copy = shutil.copytree(source.SOURCE, tmp_path / "mien")
+    monkeypatch.setattr(source, "SOURCE", copy)
+    before = {stage: source.code.__wrapped__(stage) for stage in STAGES}
     with (copy / "codec/stream.py").open("a") as file:
         file.write("# changed\n")
-    after = {stage: workflow.code.__wrapped__(stage) for stage in STAGES}
+    after = {stage: source.code.__wrapped__(stage) for stage in STAGES}
     assert {stage for stage in STAGES if before[stage] != after[stage]} == {"encode", "decode"}

@@ -19,3 +19,7 @@ class CheckpointError(MienError):
 
 class StreamError(MienError):
     """A bitstream is damaged or was written by another codec."""
+
+
+class TrainingError(MienError):
+    """A training cannot go on: its loss or its gradients are not finite."""

@@ -27,8 +27,12 @@ from mien.errors import ParamsError
 
 SCRATCH = "scratch"  # `weights`: train here, from random values
 ZOO = "compressai"  # `codec.weights`: the files of CompressAI's zoo
+LIBREFACE = "libreface"  # `classifier.weights`: the file of LibreFace's repository
+IMAGENET = "imagenet"  # `pretrain.classifier.start`: torchvision's ResNet-18
 
-Strategy = Literal["compression-only", "joint"]
+Strategy = Literal[
+    "compression-only", "joint", "codec-rd", "classifier-raw", "classifier-decoded"
+]
 Quality = Annotated[int, Field(ge=1, le=8)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -133,9 +137,7 @@ class Codec(Section):
 
     qualities: Qualities  # the zoo's names of the rate points
     channels: Channels | None  # (N, M); null: the zoo's for each quality
-    weights: (
-        str  # `scratch`, `compressai` (the zoo), or a folder of codec-q<quality>.safetensors
-    )
+    weights: str  # `scratch`, `compressai` (the zoo), or a folder: see docs/pretrained.md
 
 
 class Classifier(Section):
@@ -145,7 +147,7 @@ class Classifier(Section):
     input_size: PositiveInt  # pixels; LibreFace 224
     output: Literal["logits", "sigmoid"]  # what the cross entropy sees; LibreFace: sigmoid
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
-    weights: str  # `scratch`, a .safetensors file of ours, or LibreFace's resnet.pt
+    weights: str  # `scratch`, `libreface`, a .safetensors file of ours, or a resnet.pt
 
 
 class LossWeights(Section):
@@ -185,6 +187,7 @@ class PretrainCodec(Section):
 class PretrainClassifier(Section):
     """Section `pretrain.classifier`: on raw images."""
 
+    start: Literal["imagenet"] | None  # null: random weights
     steps: PositiveInt
     batch_size: PositiveInt
     lr: PositiveFloat
@@ -223,6 +226,16 @@ class Finetune(Section):
     seed: NonNegativeInt
 
 
+class Compute(Section):
+    """Section `compute`: how trainings run."""
+
+    precision: Literal["float32", "bfloat16"]  # of the codec's transforms; the rest is float32
+    compile: bool  # the codec's forward and backward pass, by torch.compile
+    max_skipped: NonNegativeInt  # steps of an epoch left out since their loss was not finite
+    save_seconds: NonNegativeFloat  # between saved states; a killed training goes on from one
+    tensorboard: bool  # event files in logs/tensorboard
+
+
 class Evaluate(Section):
     """Section `evaluate`: what the test set goes through, and its statistics."""
 
@@ -244,6 +257,7 @@ class Params(Section):
     sweep: Sweep
     pretrain: Pretrain
     finetune: Finetune
+    compute: Compute
     evaluate: Evaluate
 
     @model_validator(mode="after")

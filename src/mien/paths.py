@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mien.runs import PRETRAINED, Run
+from mien.runs import ALL, CLASSIFIER_RAW, PRETRAINED, TRAINS_CLASSIFIER, TRAINS_CODEC, Run
 
 PARAMS = Path("params.yaml")
 FACES_MANIFEST = Path("data/faces.json")
 INDEX = Path("data/index.parquet")
 INDEX_MANIFEST = Path("data/index.json")
+INGEST_REPORT = Path("data/ingest_report.csv")
 SHARDS = Path("data/shards")
 SHARDS_MANIFEST = SHARDS / "manifest.json"
 MODELS = Path("models")
+WORK = Path("work")
+TENSORBOARD = Path("logs/tensorboard")
 CLASSIFIER = MODELS / "classifier.safetensors"
 METRICS = Path("metrics.json")
 TABLES = Path("tables")
@@ -34,15 +37,31 @@ def run_folder(run: Run) -> Path:
 
 
 def checkpoint(run: Run) -> Path:
-    """Return the codec that encodes this run's streams, and its classifier if it has one."""
-    if run.strategy == PRETRAINED:
-        return codec(int(run.setting.removeprefix("q")))
+    """Return what a training wrote: `codec.*` and `classifier.*`, whichever it trained."""
+    if run.strategy == CLASSIFIER_RAW:
+        run = Run(run.strategy, ALL)
     return run_folder(run) / "checkpoint.safetensors"
 
 
+def codec_of(run: Run) -> Path:
+    """Return the codec that encodes and decodes a run's streams."""
+    if run.strategy in TRAINS_CODEC:
+        return checkpoint(run)
+    return codec(int(run.setting.removeprefix("q")))
+
+
+def classifier_of(run: Run) -> Path:
+    """Return the classifier that reads a run's pictures."""
+    return checkpoint(run) if run.strategy in TRAINS_CLASSIFIER else CLASSIFIER
+
+
 def streams(run: Run) -> Path:
-    """Return the test set as bitstreams: key, stream, estimated_bits, encode_seconds."""
-    return run_folder(run) / "streams.parquet"
+    """Return the test set as bitstreams: key, stream, estimated_bits, encode_seconds.
+
+    Where the codec is the pretrained one, they are the baseline's.
+    """
+    owner = run if run.strategy in TRAINS_CODEC else Run(PRETRAINED, run.setting)
+    return run_folder(owner) / "streams.parquet"
 
 
 def decoded(run: Run) -> Path:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mien.errors import ParamsError
 from mien.params import LossWeights, Params
 
 PRETRAINED = "pretrained"  # the baseline: nobody is trained
+COMPRESSION_ONLY = "compression-only"  # the codec, to be read by a frozen classifier
 JOINT = "joint"  # codec and classifier are trained together
+CODEC_RD = "codec-rd"  # control: the codec for rate and MSE alone
+CLASSIFIER_RAW = "classifier-raw"  # control: the classifier alone, on raw pictures
+CLASSIFIER_DECODED = "classifier-decoded"  # control: the same on what the frozen codec decodes
+
+CONTROLS = (CODEC_RD, CLASSIFIER_RAW, CLASSIFIER_DECODED)
+TRAINS_CODEC = (COMPRESSION_ONLY, JOINT, CODEC_RD)
+TRAINS_CLASSIFIER = (JOINT, CLASSIFIER_RAW, CLASSIFIER_DECODED)
+ALL = "all"  # the one training of `classifier-raw`, which no codec has a part in
 
 
 @dataclass(frozen=True)
@@ -81,12 +91,34 @@ def setting_named(params: Params, name: str) -> Setting:
 
 
 def trained_runs(params: Params) -> list[Run]:
-    """Return every run that a training makes."""
+    """Return every run that has a trained part; controls at the reference weights alone."""
     return [
         Run(strategy, setting.name)
         for strategy in params.strategies
-        for setting in settings(params)
+        for setting in (
+            reference_settings(params) if strategy in CONTROLS else settings(params)
+        )
     ]
+
+
+def loss_weights(params: Params, run: Run) -> LossWeights:
+    """Return the weights that the codec of a run is trained with."""
+    weights = setting_named(params, run.setting).weights
+    return weights.model_copy(update={"ce": 0.0}) if run.strategy == CODEC_RD else weights
+
+
+def run_config(params: Params, run: Run) -> dict[str, Any]:
+    """Return the values that one training depends on."""
+    trains_codec = run.strategy in TRAINS_CODEC
+    compute = {"max_skipped"} | ({"precision", "compile"} if trains_codec else set())
+    return {
+        "strategy": run.strategy,
+        "weights": loss_weights(params, run).model_dump() if trains_codec else None,
+        "finetune": params.finetune.model_dump(mode="json"),
+        "classifier": params.classifier.model_dump(mode="json"),
+        "compute": params.compute.model_dump(mode="json", include=compute),
+        "evaluate": params.evaluate.batch_size,
+    }
 
 
 def baseline_runs(params: Params) -> list[Run]:
@@ -95,5 +127,5 @@ def baseline_runs(params: Params) -> list[Run]:
 
 
 def all_runs(params: Params) -> list[Run]:
-    """Return every run whose streams are evaluated."""
+    """Return every run whose decoded pictures are evaluated."""
     return baseline_runs(params) + trained_runs(params)

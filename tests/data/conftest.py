@@ -32,13 +32,17 @@ pretrain:
     {start: null,
      first_steps: 1, next_steps: 1, batch_size: 2, crop: 64, lr: 1.0e-4, aux_lr: 1.0e-3,
      clip_norm: 1.0}
-  classifier: {steps: 1, batch_size: 2, lr: 1.0e-3, weight_decay: 0.0, label_smoothing: 0.0}
+  classifier:
+    {start: null, steps: 1, batch_size: 2, lr: 1.0e-3, weight_decay: 0.0,
+     label_smoothing: 0.0}
 finetune:
   {epochs: 1, images_per_epoch: null, batch_size: 2, lr: 1.0e-4, aux_lr: 1.0e-3,
    classifier_lr: 1.0e-4, weight_decay: 0.01, clip_norm: 1.0, flip: true,
    update_batch_norm: false,
    schedule: plateau, lr_factor: 0.5, lr_patience: 1, patience: 2, val_images: null,
    seed: 0}
+compute:
+  {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, tensorboard: false}
 evaluate: {batch_size: 4, examples: 2, resamples: 10, seed: 0}
 """
 

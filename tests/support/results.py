@@ -40,7 +40,9 @@ pretrain:
     {start: null,
      first_steps: 1, next_steps: 1, batch_size: 2, crop: 64, lr: 1.0e-4, aux_lr: 1.0e-3,
      clip_norm: 1.0}
-  classifier: {steps: 1, batch_size: 2, lr: 1.0e-3, weight_decay: 0.01, label_smoothing: 0.05}
+  classifier:
+    {start: null, steps: 1, batch_size: 2, lr: 1.0e-3, weight_decay: 0.01,
+     label_smoothing: 0.05}
 finetune:
   epochs: 1
   images_per_epoch: null
@@ -58,6 +60,8 @@ finetune:
   patience: 3
   val_images: null
   seed: 5
+compute:
+  {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, tensorboard: false}
 evaluate: {batch_size: 8, examples: 4, resamples: 200, seed: 7}
 """
 

@@ -2,14 +2,16 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
 from mien.classifier.resnet18 import Classifier
 from mien.data.shards import Batch
 from mien.training import optimizers
-from mien.training.codec_task import CodecTask, Reader
+from mien.training.codec_task import CodecTask
 from mien.training.loss import Weighting
+from mien.training.reader import Reader
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ def test_compression_only_moves_every_weight_of_the_codec_and_nothing_else(
 ):
     task = new_task(trained_codec)
     before = everything(task)
-    for _ in range(3):
-        task.step(batch)
+    for step in range(1, 4):
+        task.step(batch, step)
     changed = moved(before, everything(task))
     assert changed == {f"codec.{name}" for name, _ in task.codec.named_parameters()}
     assert not task.reader.classifier.training
@@ -61,8 +63,8 @@ def test_compression_only_moves_every_weight_of_the_codec_and_nothing_else(
 def test_joint_moves_the_classifier_but_not_its_batch_norm_statistics(trained_codec, batch):
     task = new_task(trained_codec, joint=True)
     before = everything(task)
-    for _ in range(3):
-        task.step(batch)
+    for step in range(1, 4):
+        task.step(batch, step)
     changed = moved(before, everything(task))
     assert changed == {f"codec.{name}" for name, _ in task.codec.named_parameters()} | {
         f"classifier.{name}" for name, _ in task.reader.classifier.named_parameters()
@@ -72,7 +74,7 @@ def test_joint_moves_the_classifier_but_not_its_batch_norm_statistics(trained_co
 def test_batch_norm_statistics_move_when_asked_to(trained_codec, batch):
     task = new_task(trained_codec, joint=True, update_batch_norm=True)
     before = everything(task)
-    task.step(batch)
+    task.step(batch, 1)
     assert "classifier.encoder.1.running_mean" in moved(before, everything(task))
 
 
@@ -80,22 +82,22 @@ def test_batch_norm_statistics_move_when_asked_to(trained_codec, batch):
 def test_with_one_weight_alone_its_own_term_falls(trained_codec, batch, term):
     task = new_task(trained_codec, **({"bpp": 0.0, "mse": 0.0, "ce": 0.0} | {term: 1.0}))
     start = task.evaluate([batch])[term]
-    for _ in range(25):
-        task.step(batch)
+    for step in range(1, 26):
+        task.step(batch, step)
     assert task.evaluate([batch])[term] < start
 
 
-def test_the_state_comes_back(trained_codec, batch):
+def test_the_weights_come_back(trained_codec, batch):
     task = new_task(trained_codec, joint=True)
-    state, start = task.state(), task.evaluate([batch])
-    task.step(batch)
+    weights, start = task.weights(), task.evaluate([batch])
+    task.step(batch, 1)
     assert task.evaluate([batch]) != start
-    task.restore(state)
+    task.set_weights(weights)
     assert task.evaluate([batch]) == start
 
 
-def test_a_frozen_classifier_is_not_part_of_the_state(trained_codec):
-    assert not any(k.startswith("classifier.") for k in new_task(trained_codec).state())
+def test_a_frozen_classifier_is_not_part_of_the_weights(trained_codec):
+    assert not any(k.startswith("classifier.") for k in new_task(trained_codec).weights())
 
 
 def test_evaluation_sums_over_pictures_not_over_batches(trained_codec, batch):
@@ -110,5 +112,45 @@ def test_evaluation_sums_over_pictures_not_over_batches(trained_codec, batch):
 
 def test_evaluation_rounds_and_repeats(trained_codec, batch):
     task = new_task(trained_codec)
-    task.step(batch)
+    task.step(batch, 1)
     assert task.evaluate([batch]) == task.evaluate([batch])
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_the_state_continues_as_if_nothing_had_happened(trained_codec, batch, joint):
+    whole, second = (new_task(trained_codec, joint=joint) for _ in range(2))
+    for step in (1, 2):
+        whole.step(batch, step)
+    random = torch.get_rng_state()
+    second.set_state(copy.deepcopy(whole.state()))
+    expected = whole.step(batch, 3)
+    torch.set_rng_state(random)
+    assert second.step(batch, 3) == expected
+    for name, tensor in whole.weights().items():
+        assert torch.equal(tensor, second.weights()[name]), name
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_what_is_not_finite_changes_no_weight(trained_codec, batch, where):
+    task = new_task(trained_codec, joint=True)
+    before = task.weights()
+    if where == "loss":
+        task.forward = lambda x: task.codec(x * float("nan"))
+    else:
+        task.codec.g_s[-1].weight.register_hook(lambda gradient: gradient * float("inf"))
+    terms = task.step(batch, 1)
+    assert not np.isfinite(terms["loss" if where == "loss" else "gradient_norm"])
+    for name, tensor in before.items():
+        assert torch.equal(tensor, task.weights()[name]), name
+
+
+def test_a_reader_without_weight_costs_nothing_in_training(trained_codec, batch):
+    task = new_task(trained_codec, ce=0.0)
+    task.reader.classifier.forward = None
+    assert "ce" not in task.step(batch, 1)
+
+
+def test_terms_are_unweighted_and_the_loss_is_their_weighted_sum(trained_codec, batch):
+    row = new_task(trained_codec, bpp=2.0, mse=0.5, ce=3.0).step(batch, 1)
+    total = 2.0 * row["bpp"] + 0.5 * row["mse"] + 3.0 * row["ce"]
+    assert row["loss"] == pytest.approx(total, rel=1e-5)

@@ -4,7 +4,7 @@ import torch
 from mien.classifier.resnet18 import Classifier
 from mien.codec.model import new_codec
 from mien.training import optimizers
-from mien.training.codec_task import Reader
+from mien.training.reader import Reader
 
 
 @pytest.fixture(scope="module")
@@ -49,35 +49,52 @@ def test_only_convolution_and_linear_weights_decay(codec, classifier):
 
 def test_cosine_falls_from_the_start_to_zero():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
-    step = optimizers.cosine([optimizer], epochs=4)
+    schedule = optimizers.Cosine([optimizer], epochs=4)
     rates = []
     for epoch in range(1, 5):
-        step(epoch, 0.0)
+        schedule.step(epoch, 0.0)
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([1 + 2**-0.5, 1.0, 1 - 2**-0.5, 0.0])
 
 
 def test_a_warm_up_runs_the_first_epoch_at_a_tenth():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
-    step = optimizers.cosine([optimizer], epochs=2, warm_up=True)
+    schedule = optimizers.Cosine([optimizer], epochs=2, warm_up=True)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.2)
-    step(1, 0.0)
+    schedule.step(1, 0.0)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(1.0)
 
 
 def test_plateau_waits_for_its_patience():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    step = optimizers.plateau([optimizer], factor=0.5, patience=1)
+    schedule = optimizers.Plateau([optimizer], factor=0.5, patience=1)
     rates = []
     for epoch, loss in enumerate([3.0, 2.0, 2.0, 2.0, 1.0], 1):
-        step(epoch, loss)
+        schedule.step(epoch, loss)
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == [1.0, 1.0, 1.0, 0.5, 0.5]
+
+
+def test_a_plateau_is_continued_where_it_was():
+    rates = []
+    losses = [3.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    for cut in (0, 3):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        schedule = optimizers.Plateau([optimizer], factor=0.5, patience=1)
+        for epoch, loss in enumerate(losses, 1):
+            if epoch == cut:
+                kept = schedule.state()
+                schedule = optimizers.Plateau([optimizer], factor=0.5, patience=1)
+                schedule.set_state(kept)
+            schedule.step(epoch, loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == [0.25, 0.25]
 
 
 def test_clipping_is_by_the_joint_norm():
     a, b = torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(2))
     a.grad, b.grad = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0])
-    optimizers.clip(torch.optim.SGD([{"params": [a]}, {"params": [b]}], lr=1.0), 1.0)
+    norm = optimizers.clip(torch.optim.SGD([{"params": [a]}, {"params": [b]}], lr=1.0), 1.0)
+    assert norm.item() == pytest.approx(5.0)
     assert torch.cat([a.grad, b.grad]).norm().item() == pytest.approx(1.0, rel=1e-4)
     assert a.grad[0].item() == pytest.approx(0.6, rel=1e-4)

@@ -15,7 +15,7 @@ if PARAMS.data.faces is not None:
         params:
             config=PARAMS.data.faces.model_dump(),
             root=PARAMS.data.root,
-            code=plan.code("faces"),
+            code=code("faces"),
         shell:
             "mien faces --threads {threads} &> {log:q}"
 
@@ -34,7 +34,7 @@ rule ingest:
     threads: workflow.cores
     params:
         config=PARAMS.data.model_dump(mode="json"),
-        code=plan.code("ingest"),
+        code=code("ingest"),
     shell:
         "mien ingest --threads {threads} &> {log:q}"
 
@@ -53,6 +53,6 @@ rule shard:
     threads: workflow.cores
     params:
         config=PARAMS.shards.model_dump(mode="json"),
-        code=plan.code("shard"),
+        code=code("shard"),
     shell:
         "mien shard --threads {threads} &> {log:q}"

@@ -5,7 +5,7 @@ rule encode:
     """Write the test set as one run's bitstreams."""
     input:
         shards=str(paths.SHARDS_MANIFEST),
-        codec=lambda w: plan.checkpoint_manifest(w.strategy, w.setting),
+        codec=lambda w: plan.codec_manifest(w.strategy, w.setting),
     output:
         streams="results/{strategy}/{setting}/streams.parquet",
         manifest="results/{strategy}/{setting}/streams.json",
@@ -18,7 +18,7 @@ rule encode:
         gpu=1,
     params:
         batch_size=PARAMS.evaluate.batch_size,
-        code=plan.code("encode"),
+        code=code("encode"),
     shell:
         "mien encode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
 
@@ -27,7 +27,7 @@ rule decode:
     """Decode the stored bytes; classify and measure the pictures."""
     input:
         shards=str(paths.SHARDS_MANIFEST),
-        streams="results/{strategy}/{setting}/streams.json",
+        streams=lambda w: plan.streams_manifest(w.strategy, w.setting),
         classifier=lambda w: plan.classifier_manifest(w.strategy, w.setting),
     output:
         decoded="results/{strategy}/{setting}/per_image.parquet",
@@ -44,6 +44,6 @@ rule decode:
     params:
         examples=PARAMS.evaluate.examples,
         classifier=PARAMS.classifier.model_dump(mode="json"),
-        code=plan.code("decode"),
+        code=code("decode"),
     shell:
         "mien decode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"

@@ -2,10 +2,10 @@
 
 
 rule finetune:
-    """Fine-tune one codec, and with `joint` the classifier, for one loss setting."""
+    """Train a run: a codec, a classifier or both, for one loss setting."""
     input:
         shards=str(paths.SHARDS_MANIFEST),
-        codec=lambda w: f"models/codec/{w.setting[:2]}.json",
+        codec=lambda w: plan.start_codec(w.setting),
         classifier=str(paths.manifest_of(paths.CLASSIFIER)),
     output:
         checkpoint="results/{strategy}/{setting}/checkpoint.safetensors",
@@ -19,7 +19,7 @@ rule finetune:
     resources:
         gpu=1,
     params:
-        config=lambda w: plan.run_config(PARAMS, w.strategy, w.setting),
-        code=plan.code("finetune"),
+        config=lambda w: run_config(PARAMS, Run(w.strategy, w.setting)),
+        code=code("finetune"),
     shell:
         "mien finetune {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"

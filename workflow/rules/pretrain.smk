@@ -24,7 +24,7 @@ rule pretrain_codec:
         gpu=1,
     params:
         config=plan.pretrain_config(PARAMS, "codec"),
-        code=plan.code("pretrain"),
+        code=code("pretrain"),
     shell:
         "mien pretrain-codec {wildcards.quality} --threads {threads} &> {log:q}"
 
@@ -51,6 +51,6 @@ rule pretrain_classifier:
         gpu=1,
     params:
         config=plan.pretrain_config(PARAMS, "classifier"),
-        code=plan.code("pretrain"),
+        code=code("pretrain"),
     shell:
         "mien pretrain-classifier --threads {threads} &> {log:q}"

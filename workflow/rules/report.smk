@@ -17,7 +17,7 @@ rule summarise:
         "logs/summarise.tsv"
     params:
         config=plan.summary_config(PARAMS),
-        code=plan.code("summarise"),
+        code=code("summarise"),
     shell:
         "mien summarise &> {log:q}"
 
@@ -37,7 +37,7 @@ rule tables:
     benchmark:
         "logs/tables.tsv"
     params:
-        code=plan.code("tables"),
+        code=code("tables"),
     shell:
         "mien tables &> {log:q}"
 
@@ -59,7 +59,7 @@ rule figures:
     benchmark:
         "logs/figures.tsv"
     params:
-        code=plan.code("figures"),
+        code=code("figures"),
     shell:
         "mien figures &> {log:q}"
 
@@ -76,6 +76,6 @@ rule report:
     benchmark:
         "logs/report.tsv"
     params:
-        code=plan.code("report"),
+        code=code("report"),
     shell:
         "mien report &> {log:q}"

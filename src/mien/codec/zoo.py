@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 from pathlib import Path
-from urllib.error import URLError
 
-import torch
+from compressai.models.utils import remap_old_keys
 from compressai.zoo.image import model_urls
 from compressai.zoo.pretrained import load_pretrained
 
-from mien.codec.model import Codec, codec_from, load_codec, zoo_channels
+from mien.codec.model import Codec, codec_from, load_codec, new_codec, zoo_channels
+from mien.download import (
+    cache_folder,
+    check,
+    check_names,
+    fetch,
+    named_by_sha256,
+    tensors_in,
+)
 from mien.errors import CheckpointError
 from mien.params import ZOO
 
-ZOO_FOLDER = Path("data/raw/compressai")
+# Made from the weights, and sized by them: a new codec has none to compare with.
+TABLES = ("_quantized_cdf", "_cdf_length", "_offset", "scale_table")
 
 
 def pretrained_codec(weights: str, quality: int, channels: tuple[int, int]) -> Codec:
     """Return the pretrained codec that `codec.weights` names.
 
     Args:
-        weights: `compressai` (the zoo), or a folder with `codec-q<quality>.safetensors`.
+        weights: `compressai` (the zoo's file, fetched once), or a folder with
+            `codec-q<quality>.safetensors` or with the zoo's file under the zoo's name.
         quality: 1..8.
         channels: (N, M) as params say; the file must agree.
 
@@ -30,8 +37,41 @@ def pretrained_codec(weights: str, quality: int, channels: tuple[int, int]) -> C
         CheckpointError: If the file is missing, damaged or of another architecture.
     """
     if weights == ZOO:
-        return zoo_codec(quality, channels)
-    path = Path(weights) / f"codec-q{quality}.safetensors"
+        _check_channels(quality, channels)
+        url = zoo_url(quality)
+        path = fetch(url, cache_folder() / "compressai" / _name(url), named_by_sha256)
+        return codec_from_zoo(path, channels)
+    folder = Path(weights)
+    own = folder / f"codec-q{quality}.safetensors"
+    return _own_codec(own, channels) if own.is_file() else _kept(folder, quality, channels)
+
+
+def codec_from_zoo(path: Path, channels: tuple[int, int]) -> Codec:
+    """Return a codec from a file in the zoo's format, whichever names its tensors have.
+
+    The entropy bottleneck's were `_matrices.0`, then `_matrix0`, and are `matrices.0` now.
+
+    Raises:
+        CheckpointError: If the file is damaged or not mbt2018-mean of these channels.
+    """
+    state = remap_old_keys("entropy_bottleneck", load_pretrained(tensors_in(path)))
+    expected = new_codec(channels).state_dict()
+    check_names(
+        path,
+        {name: tensor for name, tensor in state.items() if not name.endswith(TABLES)},
+        {name: tensor for name, tensor in expected.items() if not name.endswith(TABLES)},
+        f"mbt2018-mean with N, M = {list(channels)}",
+    )
+    return codec_from(state, channels, path)
+
+
+def zoo_url(quality: int) -> str:
+    """Return where CompressAI publishes mbt2018-mean (MSE) of one quality."""
+    url: str = model_urls["mbt2018-mean"]["mse"][quality]
+    return url
+
+
+def _own_codec(path: Path, channels: tuple[int, int]) -> Codec:
     codec, record = load_codec(path)
     if tuple(record["channels"]) != channels:
         raise CheckpointError(
@@ -40,46 +80,27 @@ def pretrained_codec(weights: str, quality: int, channels: tuple[int, int]) -> C
     return codec
 
 
-def zoo_codec(quality: int, channels: tuple[int, int]) -> Codec:
-    """Return CompressAI's mbt2018-mean (MSE), downloaded once to `data/raw/compressai`."""
+def _kept(folder: Path, quality: int, channels: tuple[int, int]) -> Codec:
+    """Return the codec of a zoo file in a folder of the user's."""
+    url = zoo_url(quality)
+    path = folder / _name(url)
+    if not path.is_file():
+        raise CheckpointError(
+            f"codec.weights {folder}: holds neither codec-q{quality}.safetensors nor "
+            f"{path.name}: put {url} there, or say `{ZOO}`"
+        )
+    _check_channels(quality, channels)
+    check(path, named_by_sha256, f"replace it with {url}")
+    return codec_from_zoo(path, channels)
+
+
+def _check_channels(quality: int, channels: tuple[int, int]) -> None:
     if channels != zoo_channels(quality):
         raise CheckpointError(
             f"codec.channels {list(channels)}: the zoo's quality {quality} has "
-            f"{list(zoo_channels(quality))}; set codec.channels to null"
-        )
-    url = model_urls["mbt2018-mean"]["mse"][quality]
-    path = ZOO_FOLDER / url.rsplit("/", 1)[-1]
-    if not path.is_file():
-        _download(url, path)
-    _check_name(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path}: not a whole weights file: {error}") from None
-    return codec_from(load_pretrained(state), channels, path)
-
-
-def _download(url: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=_hash_in(path.name))
-    except (URLError, OSError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path}: no such file, and it could not be downloaded ({error}): "
-            f"fetch {url} elsewhere and put it there"
-        ) from None
-
-
-def _check_name(path: Path) -> None:
-    """Compare a file with the hash in its name: CompressAI itself never does."""
-    expected = _hash_in(path.name)
-    seen = hashlib.sha256(path.read_bytes()).hexdigest()
-    if not seen.startswith(expected):
-        raise CheckpointError(
-            f"{path}: sha256 {seen[:8]} is not {expected} as its name says: delete it"
+            f"{list(zoo_channels(quality))}: set codec.channels to null"
         )
 
 
-def _hash_in(name: str) -> str:
-    """Return the hash of `mbt2018-mean-1-e522738d.pth.tar`."""
-    return name.removesuffix(".pth.tar").rsplit("-", 1)[-1]
+def _name(url: str) -> str:
+    return url.rsplit("/", 1)[-1]

@@ -164,7 +164,7 @@ def encoded(picture: Picture, format: Format, quality: int | None) -> bytes:
     """
     if format == "jpg":
         coded: bytes = simplejpeg.encode_jpeg(
-            np.ascontiguousarray(picture), quality, colorsubsampling="420", fastdct=False
+            picture, quality, colorsubsampling="420", fastdct=False
         )
         return coded
     buffer = io.BytesIO()

@@ -30,7 +30,7 @@ from mien.files import read_manifest, replacing, write_manifest
 from mien.metrics.distortion import psnr
 from mien.metrics.rate import bits_per_pixel
 from mien.params import Params
-from mien.runs import JOINT, Run
+from mien.runs import Run
 
 MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window
 
@@ -96,8 +96,7 @@ def decode(params: Params, run: Run) -> None:
 
 def _classifier_of(params: Params, run: Run) -> Classifier:
     """Return the run's own classifier, or the pretrained one where it trained none."""
-    own = run.strategy == JOINT
-    path = paths.checkpoint(run) if own else paths.CLASSIFIER
+    path = paths.classifier_of(run)
     read_manifest(paths.manifest_of(path))
     return load_classifier(path, params.classifier)[0]
 
@@ -128,10 +127,10 @@ def _decoded(run: Run) -> Iterator[Decoded]:
 
 
 def _codec_of(run: Run, path: Path, shared: Shared) -> Codec:
-    codec, _ = load_codec(paths.checkpoint(run))
+    codec, _ = load_codec(paths.codec_of(run))
     if (seen := codec_id(codec)) != shared.codec:
         raise StreamError(
-            f"{path}: written by codec {shared.codec}, but {paths.checkpoint(run)} is {seen}"
+            f"{path}: written by codec {shared.codec}, but {paths.codec_of(run)} is {seen}"
         )
     return codec
 

@@ -23,8 +23,8 @@ def encode(params: Params, run: Run) -> None:
 
     `encode_seconds` is a picture's share of its batch, from pixels on the device to bytes.
     """
-    read_manifest(paths.manifest_of(paths.checkpoint(run)))
-    codec, _ = load_codec(paths.checkpoint(run))
+    read_manifest(paths.manifest_of(paths.codec_of(run)))
+    codec, _ = load_codec(paths.codec_of(run))
     coder = StreamCoder(placed(codec))
     rows: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
     symbols: list[bytes] = []

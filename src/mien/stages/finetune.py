@@ -1,7 +1,8 @@
-"""Stage finetune: one codec, and with `joint` its classifier, for one loss setting."""
+"""Stage finetune: one run of a strategy: a codec, a classifier, or both."""
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -9,101 +10,167 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mien import paths
-from mien.classifier.resnet18 import Classifier, load_classifier, record_of
-from mien.codec.model import LAMBDAS, Codec, load_codec, make_tables
+from mien import files, paths
+from mien.classifier.resnet18 import load_classifier, record_of
+from mien.codec.forward import training_forward
+from mien.codec.model import LAMBDAS, load_codec, make_tables
 from mien.data import shards
 from mien.device import placed
 from mien.params import Finetune, Params
 from mien.provenance import source_commit
-from mien.runs import JOINT, Run, Setting, setting_named
+from mien.runs import (
+    ALL,
+    CLASSIFIER_DECODED,
+    JOINT,
+    TRAINS_CODEC,
+    Run,
+    loss_weights,
+    run_config,
+    setting_named,
+)
+from mien.source import code
+from mien.stages.resumed import keeper_for
 from mien.tensors import save_tensors
-from mien.training import augment, optimizers
-from mien.training.codec_task import CodecTask, Reader
+from mien.training import augment, inputs, optimizers
+from mien.training.classifier_task import ClassifierTask
+from mien.training.codec_task import CodecTask
+from mien.training.data import Epochs
 from mien.training.engine import Plan, train, write_history
 from mien.training.loss import Weighting
+from mien.training.reader import Reader
 
 
 def finetune(params: Params, run: Run) -> None:
-    """Train one run from the pretrained models; write its checkpoint and its history."""
-    setting = setting_named(params, run.setting)
-    torch.manual_seed(params.finetune.seed)
-    codec, source = load_codec(paths.codec(setting.quality))
-    classifier, _ = load_classifier(paths.CLASSIFIER, params.classifier)
-    task, plan = _prepared(params, run, setting, placed(codec), placed(classifier))
+    """Train one run from the pretrained models, or go on; write checkpoint and history.
+
+    Raises:
+        TrainingError: If its loss keeps being not finite.
+    """
     section = params.finetune
+    torch.manual_seed(section.seed)
+    config = run_config(params, run) | {"setting": run.setting, "inputs": _inputs(run)}
+    keeper = keeper_for("finetune", config | {"code": code("finetune")}, params.compute)
+    task, plan = prepared(params, run)
     history = train(
         task,
         plan,
-        lambda epoch: shards.training_batches(
-            paths.SHARDS_MANIFEST,
-            "train",
-            section.batch_size,
-            section.seed,
-            epoch,
-            section.images_per_epoch,
+        Epochs(
+            paths.SHARDS_MANIFEST, section.batch_size, section.seed, section.images_per_epoch
         ),
         lambda: shards.split_batches(
             paths.SHARDS_MANIFEST, "val", params.evaluate.batch_size, section.val_images
         ),
-        f"{run.strategy} {run.setting}",
+        keeper,
     )
-    make_tables(codec.cpu())
+    if isinstance(task, CodecTask):
+        make_tables(task.codec.cpu())
     write_history(paths.run_folder(run) / "history.csv", history)
-    save_tensors(paths.checkpoint(run), task.state(), _record(params, run, setting, source))
+    save_tensors(paths.checkpoint(run), task.weights(), _record(params, run))
+    keeper.remove()
 
 
-def _prepared(
-    params: Params, run: Run, setting: Setting, codec: Codec, classifier: Classifier
-) -> tuple[CodecTask, Plan]:
+def prepared(params: Params, run: Run) -> tuple[CodecTask | ClassifierTask, Plan]:
+    """Return what a run trains, from the pretrained models, and for how long."""
     section = params.finetune
+    classifier, _ = load_classifier(paths.CLASSIFIER, params.classifier)
     reader = Reader(
-        classifier,
+        placed(classifier),
         params.classifier.output,
-        trained=run.strategy == JOINT,
+        trained=run.strategy not in TRAINS_CODEC or run.strategy == JOINT,
         update_batch_norm=section.update_batch_norm,
     )
     reader.freeze()
+    make = _codec_task if run.strategy in TRAINS_CODEC else _classifier_task
+    task, owners = make(params, run, reader)
+    name = f"{run.strategy} {run.setting}"
+    plan = Plan(
+        name,
+        section.epochs,
+        section.patience,
+        params.compute.max_skipped,
+        _schedule(section, owners),
+    )
+    return task, plan
+
+
+def _codec_task(params: Params, run: Run, reader: Reader) -> tuple[CodecTask, list[Optimizer]]:
+    section = params.finetune
+    quality = setting_named(params, run.setting).quality
+    codec = placed(load_codec(paths.codec(quality))[0])
     groups = optimizers.codec_groups(codec, section.lr, section.weight_decay)
     groups += optimizers.classifier_groups(
-        classifier, section.classifier_lr, section.weight_decay
+        reader.classifier, section.classifier_lr, section.weight_decay
     )
     optimizer = optimizers.main_optimizer([group for group in groups if group["params"]])
     auxiliary = optimizers.auxiliary_optimizer(codec, section.aux_lr)
     task = CodecTask(
         codec,
         reader,
-        Weighting.of(setting.weights, LAMBDAS[setting.quality]),
+        Weighting.of(loss_weights(params, run), LAMBDAS[quality]),
         optimizer,
         auxiliary,
         section.clip_norm,
-        partial(_mirrored, seed=section.seed) if section.flip else _unchanged,
+        _augment(section),
+        training_forward(codec, params.compute.precision, params.compute.compile),
     )
-    schedule = _schedule(section, [optimizer, auxiliary])
-    return task, Plan(section.epochs, section.patience, schedule)
+    return task, [optimizer, auxiliary]
+
+
+def _classifier_task(
+    params: Params, run: Run, reader: Reader
+) -> tuple[ClassifierTask, list[Optimizer]]:
+    section = params.finetune
+    optimizer = optimizers.main_optimizer(
+        optimizers.classifier_groups(
+            reader.classifier, section.classifier_lr, section.weight_decay
+        )
+    )
+    shown: inputs.Shown = inputs.raw
+    if run.strategy == CLASSIFIER_DECODED:
+        shown = inputs.decoded(placed(load_codec(paths.codec_of(run))[0]))
+    task = ClassifierTask(reader, optimizer, section.clip_norm, _augment(section), shown)
+    return task, [optimizer]
 
 
 def _schedule(section: Finetune, owners: list[Optimizer]) -> optimizers.Schedule:
     if section.schedule == "cosine":
-        return optimizers.cosine(owners, section.epochs)
-    return optimizers.plateau(owners, section.lr_factor, section.lr_patience)
+        return optimizers.Cosine(owners, section.epochs)
+    return optimizers.Plateau(owners, section.lr_factor, section.lr_patience)
 
 
-def _record(
-    params: Params, run: Run, setting: Setting, source: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "channels": source["channels"],
-        "quality": setting.quality,
-        "lambda": LAMBDAS[setting.quality],
+def _inputs(run: Run) -> list[dict[str, str]]:
+    """Return the digests of all that a training starts from."""
+    manifests = [paths.manifest_of(paths.CLASSIFIER)]
+    if run.setting != ALL:
+        quality = int(run.setting[1])
+        manifests.append(paths.manifest_of(paths.codec(quality)))
+    digests = [files.read_manifest(manifest)["files"] for manifest in manifests]
+    return [*digests, {"shards": files.sha256_of(paths.SHARDS_MANIFEST)}]
+
+
+def _record(params: Params, run: Run) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "strategy": run.strategy,
         "setting": run.setting,
-        "loss": setting.weights.model_dump(),
         "finetune": params.finetune.model_dump(mode="json"),
         "classifier": record_of(params.classifier),
         "data": params.data.name,
         "commit": source_commit(),
     }
+    if run.strategy in TRAINS_CODEC:
+        setting = setting_named(params, run.setting)
+        start = json.loads(paths.manifest_of(paths.codec(setting.quality)).read_text())
+        record |= {
+            "channels": start["record"]["channels"],
+            "quality": setting.quality,
+            "lambda": LAMBDAS[setting.quality],
+            "loss": loss_weights(params, run).model_dump(),
+        }
+    return record
+
+
+def _augment(section: Finetune) -> inputs.Augment:
+    return partial(_mirrored, seed=section.seed) if section.flip else _unchanged
 
 
 def _mirrored(images: Tensor, step: int, seed: int) -> Tensor:

@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
-from mien import paths
+from mien import files, paths
 from mien.classifier import resnet18
-from mien.classifier.zoo import pretrained_classifier
+from mien.classifier.zoo import imagenet_classifier, pretrained_classifier
+from mien.codec.forward import training_forward
 from mien.codec.model import LAMBDAS, Codec, channels_of, load_codec, make_tables, new_codec
 from mien.codec.zoo import pretrained_codec
 from mien.data import shards
 from mien.device import placed
-from mien.params import SCRATCH, Params
+from mien.params import IMAGENET, SCRATCH, Params
 from mien.provenance import source_commit
+from mien.source import code
+from mien.stages.resumed import keeper_for
 from mien.tensors import save_tensors, under
-from mien.training import augment, optimizers
+from mien.training import augment, inputs, optimizers
 from mien.training.classifier_task import ClassifierTask, class_weights
 from mien.training.codec_task import CodecTask
-from mien.training.engine import Plan, Row, train, write_history
+from mien.training.data import Rounds
+from mien.training.engine import Plan, train, write_history
 from mien.training.loss import Weighting
+from mien.training.reader import Reader
+from mien.training.resume import Keeper, Row
+
+CLASSIFIER_CLIP_NORM = 5.0  # lets nearly every step pass; it catches the first ones
+
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True)
+class Trained(Generic[Model]):
+    """What a training here made, and where its state was kept."""
+
+    model: Model
+    history: list[Row]
+    keeper: Keeper
 
 
 def pretrain_codec(params: Params, quality: int) -> None:
     """Write the pretrained codec of one quality, and its history if it was trained here."""
     channels = channels_of(params.codec, quality)
     path = paths.codec(quality)
+    trained = None
     if params.codec.weights == SCRATCH:
-        codec, history = _trained_codec(params, quality, channels)
-        write_history(path.with_suffix(".csv"), history)
+        trained = _trained_codec(params, quality, channels)
+        write_history(path.with_suffix(".csv"), trained.history)
+        codec = trained.model
     else:
         codec = pretrained_codec(params.codec.weights, quality, channels)
     make_tables(codec.cpu())
@@ -44,14 +65,18 @@ def pretrain_codec(params: Params, quality: int) -> None:
         "commit": source_commit(),
     }
     save_tensors(path, under(codec.state_dict(), "codec"), record)
+    if trained:
+        trained.keeper.remove()
 
 
 def pretrain_classifier(params: Params) -> None:
     """Write the pretrained classifier, and its history if it was trained here."""
     path = paths.CLASSIFIER
+    trained = None
     if params.classifier.weights == SCRATCH:
-        classifier, history = _trained_classifier(params)
-        write_history(path.with_suffix(".csv"), history)
+        trained = _trained_classifier(params)
+        write_history(path.with_suffix(".csv"), trained.history)
+        classifier = trained.model
     else:
         classifier = pretrained_classifier(params.classifier)
     record = {
@@ -60,6 +85,8 @@ def pretrain_classifier(params: Params) -> None:
         "commit": source_commit(),
     }
     save_tensors(path, under(classifier.state_dict(), "classifier"), record)
+    if trained:
+        trained.keeper.remove()
 
 
 def recipe(params: Params, model: str) -> dict[str, Any]:
@@ -75,9 +102,7 @@ def recipe(params: Params, model: str) -> dict[str, Any]:
     }
 
 
-def _trained_codec(
-    params: Params, quality: int, channels: tuple[int, int]
-) -> tuple[Codec, list[Row]]:
+def _trained_codec(params: Params, quality: int, channels: tuple[int, int]) -> Trained[Codec]:
     """Train one quality; in a chain the highest starts at random, the others from above."""
     section = params.pretrain.codec
     torch.manual_seed(params.pretrain.seed + quality)
@@ -93,16 +118,17 @@ def _trained_codec(
         auxiliary=auxiliary,
         clip_norm=section.clip_norm,
         augment=partial(_crop, size=section.crop, seed=params.pretrain.seed),
+        forward=training_forward(codec, params.compute.precision, params.compute.compile),
     )
     steps = section.next_steps if higher else section.first_steps
-    plan = Plan(
-        epochs=params.pretrain.evaluations,
-        patience=None,
-        schedule=optimizers.cosine([optimizer, auxiliary], params.pretrain.evaluations),
+    schedule = optimizers.Cosine([optimizer, auxiliary], params.pretrain.evaluations)
+    plan = _plan(params, f"codec q{quality}", schedule)
+    begun_from = [files.sha256_of(paths.codec(q)) for q in higher[:1] if not section.start]
+    keeper = _keeper(params, "codec", {"quality": quality, "start": begun_from})
+    history = train(
+        task, plan, _rounds(params, section.batch_size, steps), partial(_val, params), keeper
     )
-    batches = _Rounds(params, section.batch_size, steps)
-    history = train(task, plan, batches, partial(_val, params), f"codec q{quality}")
-    return codec, history
+    return Trained(codec, history, keeper)
 
 
 def _start(
@@ -116,59 +142,48 @@ def _start(
     return new_codec(channels)
 
 
-def _trained_classifier(params: Params) -> tuple[resnet18.Classifier, list[Row]]:
+def _trained_classifier(params: Params) -> Trained[resnet18.Classifier]:
     section = params.pretrain.classifier
     torch.manual_seed(params.pretrain.seed)
-    classifier = placed(resnet18.new_classifier(params.classifier))
+    from_imagenet = section.start == IMAGENET
+    make = imagenet_classifier if from_imagenet else resnet18.new_classifier
+    classifier = placed(make(params.classifier))
     groups = optimizers.classifier_groups(classifier, section.lr, section.weight_decay)
     optimizer = optimizers.main_optimizer(groups)
     task = ClassifierTask(
-        classifier,
-        params.classifier.output,
+        Reader(classifier, params.classifier.output, trained=True, update_batch_norm=True),
+        optimizer,
+        CLASSIFIER_CLIP_NORM,
+        partial(_shifted, seed=params.pretrain.seed),
+        inputs.raw,
         class_weights(shards.labels_of(paths.SHARDS_MANIFEST, "train")),
         section.label_smoothing,
-        optimizer,
-        params.pretrain.seed,
     )
-    plan = Plan(
-        epochs=params.pretrain.evaluations,
-        patience=None,
-        schedule=optimizers.cosine([optimizer], params.pretrain.evaluations, warm_up=True),
+    schedule = optimizers.Cosine([optimizer], params.pretrain.evaluations, warm_up=True)
+    plan = _plan(params, "classifier", schedule)
+    batches = _rounds(params, section.batch_size, section.steps)
+    keeper = _keeper(params, "classifier", {})
+    history = train(task, plan, batches, partial(_val, params), keeper)
+    return Trained(classifier, history, keeper)
+
+
+def _plan(params: Params, name: str, schedule: optimizers.Schedule) -> Plan:
+    rounds, skipped = params.pretrain.evaluations, params.compute.max_skipped
+    return Plan(name, rounds, patience=None, max_skipped=skipped, schedule=schedule)
+
+
+def _rounds(params: Params, batch_size: int, steps: int) -> Rounds:
+    section = params.pretrain
+    return Rounds(paths.SHARDS_MANIFEST, batch_size, section.seed, steps, section.evaluations)
+
+
+def _keeper(params: Params, model: str, more: dict[str, Any]) -> Keeper:
+    config = recipe(params, model) | more
+    config["compute"] = params.compute.model_dump(
+        mode="json", include={"precision", "compile", "max_skipped"}
     )
-    batches = _Rounds(params, section.batch_size, section.steps)
-    history = train(task, plan, batches, partial(_val, params), "classifier")
-    return classifier, history
-
-
-@dataclasses.dataclass
-class _Rounds:
-    """Training batches cut into rounds of equal length, one before each look at `val`."""
-
-    params: Params
-    batch_size: int
-    steps: int
-
-    def __post_init__(self) -> None:
-        self._stream = self._endless()
-
-    def __call__(self, epoch: int) -> Iterator[shards.Batch]:
-        """Return the batches of round `epoch`, counted from 1."""
-        rounds = self.params.pretrain.evaluations
-        size = self.steps * epoch // rounds - self.steps * (epoch - 1) // rounds
-        return (next(self._stream) for _ in range(size))
-
-    def _endless(self) -> Iterator[shards.Batch]:
-        epoch = 0
-        while True:
-            yield from shards.training_batches(
-                paths.SHARDS_MANIFEST,
-                "train",
-                self.batch_size,
-                self.params.pretrain.seed,
-                epoch,
-                None,
-            )
-            epoch += 1
+    config |= {"data": files.sha256_of(paths.SHARDS_MANIFEST), "code": code("pretrain")}
+    return keeper_for(f"pretrain-{model}", config, params.compute)
 
 
 def _val(params: Params) -> Iterable[shards.Batch]:
@@ -183,3 +198,10 @@ def _val(params: Params) -> Iterable[shards.Batch]:
 def _crop(images: torch.Tensor, step: int, size: int, seed: int) -> torch.Tensor:
     random = augment.generator(seed, step)
     return augment.cropped(augment.flipped(images, random), size, random)
+
+
+def _shifted(images: torch.Tensor, step: int, seed: int) -> torch.Tensor:
+    """Mirror at random and cut by a sixteenth, which shifts the faces."""
+    random = augment.generator(seed, step)
+    side = images.shape[-1]
+    return augment.cropped(augment.flipped(images, random), side - side // 16, random)

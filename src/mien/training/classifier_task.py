@@ -1,8 +1,10 @@
-"""Training the classifier on raw pictures."""
+"""Training a classifier alone, on raw pictures or on those of a frozen codec."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,80 +13,99 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from mien.classifier.resnet18 import Classifier, scores
+from mien.classifier.resnet18 import scores
 from mien.data.shards import Batch
 from mien.device import device
 from mien.expressions import N_EXPRESSIONS
 from mien.tensors import below, under
-from mien.training import augment
-from mien.training.engine import Row
+from mien.training.inputs import Augment, Shown
 from mien.training.optimizers import clip
+from mien.training.reader import Reader
+from mien.training.resume import Row
 
 
 class ClassifierTask:
-    """Cross entropy on raw pictures, rare classes weighted by 1 / sqrt(their share)."""
+    """Cross entropy of a classifier; the pictures it is shown are not trained."""
 
     def __init__(
         self,
-        classifier: Classifier,
-        output: str,
-        class_weights: Tensor,
-        label_smoothing: float,
+        reader: Reader,
         optimizer: Optimizer,
-        seed: int,
+        clip_norm: float,
+        augment: Augment,
+        shown: Shown,
+        class_weights: Tensor | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
-        self.classifier = classifier
-        self.output = output
+        """Join the classifier with what trains it.
+
+        Args:
+            reader: Trained.
+            optimizer: Of the classifier.
+            clip_norm: Of its gradients.
+            augment: Changes the pictures of a training step.
+            shown: Makes of 8-bit pictures what the classifier sees, in `evaluate` too.
+            class_weights: Of the cross entropy in training, [8]; None: all 1.
+            label_smoothing: In training.
+        """
+        self.reader = reader
+        self.optimizer = optimizer
+        self.clip_norm = clip_norm
+        self.augment = augment
+        self.shown = shown
         self.class_weights = class_weights
         self.label_smoothing = label_smoothing
-        self.optimizer = optimizer
-        self.seed = seed
-        self._steps = 0
 
-    def step(self, batch: Batch) -> Row:
-        """Train on one batch: mirrored, and cut by a sixteenth, which shifts the faces."""
-        self.classifier.train()
-        self._steps += 1
-        random = augment.generator(self.seed, self._steps)
-        side = batch.images.shape[-1]
-        mirrored = augment.flipped(batch.images, random)
-        images = augment.cropped(mirrored, side - side // 16, random)
-        x = images.to(device()).float().div(255)
-        logits = scores(self.classifier(x), self.output)
+    def step(self, batch: Batch, step: int) -> Row:
+        """Train on one batch; a loss or gradient that is not finite changes no weight."""
+        self.reader.train_mode()
+        logits = self.reader.classifier(self.shown(self.augment(batch.images, step)))
         loss = F.cross_entropy(
-            logits,
+            scores(logits, self.reader.output),
             batch.labels.to(device()),
             weight=self.class_weights,
             label_smoothing=self.label_smoothing,
         )
+        if not math.isfinite(loss.item()):
+            return {"loss": loss.item(), "gradient_norm": math.nan}
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        clip(self.optimizer, 5.0)
-        self.optimizer.step()
-        return {"loss": loss.item()}
+        norm = clip(self.optimizer, self.clip_norm).item()
+        if math.isfinite(norm):
+            self.optimizer.step()
+        return {"loss": loss.item(), "gradient_norm": norm}
 
     @torch.inference_mode()
     def evaluate(self, batches: Iterable[Batch]) -> Row:
         """Return the mean cross entropy (nats, unweighted, unsmoothed) and accuracy (%)."""
-        self.classifier.eval()
+        classifier = self.reader.classifier.eval()
         loss, correct, n = 0.0, 0, 0
         for batch in batches:
             labels = batch.labels.to(device())
-            logits = self.classifier(batch.images.to(device()).float().div(255))
-            seen = scores(logits, self.output)
+            logits = classifier(self.shown(batch.images))
+            seen = scores(logits, self.reader.output)
             loss += F.cross_entropy(seen, labels, reduction="sum").item()
             correct += int((logits.argmax(1) == labels).sum())
             n += len(labels)
         return {"loss": loss / n, "accuracy": 100.0 * correct / n}
 
-    def state(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
         """Return a copy of `classifier.*`."""
-        tensors = under(self.classifier.state_dict(), "classifier")
+        tensors = under(self.reader.classifier.state_dict(), "classifier")
         return {name: tensor.clone() for name, tensor in tensors.items()}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Set the weights that `state` returned."""
-        self.classifier.load_state_dict(below(state, "classifier"))
+    def set_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Set what `weights` returned."""
+        self.reader.classifier.load_state_dict(below(weights, "classifier"))
+
+    def state(self) -> dict[str, Any]:
+        """Return the weights and the optimiser."""
+        return {"weights": self.weights(), "optimizer": self.optimizer.state_dict()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Set what `state` returned."""
+        self.set_weights(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def rate(self) -> float:
         """Return the learning rate."""
@@ -95,7 +116,7 @@ class ClassifierTask:
 def class_weights(labels: npt.NDArray[np.int64]) -> Tensor:
     """Return float32 [8]: 1 / sqrt(count) of each class, 1 on average over `labels`.
 
-    A class without samples gets 0.
+    Rare classes weigh more. A class without samples gets 0.
     """
     counts = np.bincount(labels, minlength=N_EXPRESSIONS).astype(np.float64)
     weights = np.zeros_like(counts)

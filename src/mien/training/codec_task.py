@@ -2,59 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from mien.classifier.resnet18 import Classifier, scores
-from mien.codec.model import Codec
+from mien.codec.model import Codec, settled
 from mien.data.shards import Batch
 from mien.device import device
 from mien.tensors import below, under
-from mien.training.engine import Row
+from mien.training.inputs import Augment, raw
 from mien.training.loss import Weighting, bits_per_pixel, scaled_mse
 from mien.training.optimizers import clip
+from mien.training.reader import Reader
+from mien.training.resume import Row
 
-Augment = Callable[[Tensor, int], Tensor]  # uint8 [B, 3, H, W], steps so far
-
-
-@dataclass(frozen=True)
-class Reader:
-    """The classifier that reads decoded pictures.
-
-    Attributes:
-        classifier: Frozen unless `trained`.
-        output: `logits` or `sigmoid`: what the cross entropy sees.
-        trained: Strategy `joint`.
-        update_batch_norm: Whether training moves its running statistics.
-    """
-
-    classifier: Classifier
-    output: str
-    trained: bool
-    update_batch_norm: bool
-
-    def train_mode(self) -> None:
-        """Enter training: a frozen classifier stays in eval mode, dropout and all."""
-        self.classifier.train(self.trained)
-        if not self.update_batch_norm:
-            for module in self.classifier.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-
-    def freeze(self) -> None:
-        """Keep a classifier that is not trained out of every optimiser; gradients pass."""
-        self.classifier.requires_grad_(self.trained)
-
-    def cross_entropy(self, x_hat: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean cross entropy in nats and the logits [B, 8] of pictures in [0, 1]."""
-        logits = self.classifier(x_hat.clamp(0, 1))
-        return F.cross_entropy(scores(logits, self.output), labels), logits
+Forward = Callable[[Tensor], dict[str, Any]]  # x [B, 3, H, W] -> x_hat, likelihoods
 
 
 class CodecTask:
@@ -69,7 +35,20 @@ class CodecTask:
         auxiliary: Optimizer,
         clip_norm: float,
         augment: Augment,
+        forward: Forward | None = None,
     ) -> None:
+        """Join what is trained with what trains it.
+
+        Args:
+            codec: Trained.
+            reader: Reads what the codec decodes; None: nobody does.
+            weighting: Of the terms.
+            optimizer: Of the codec, and of a classifier that is trained.
+            auxiliary: Of the quantiles.
+            clip_norm: Of the gradients of all that `optimizer` owns.
+            augment: Changes the pictures of a training step.
+            forward: Computes what `codec` would, faster; None: the codec itself.
+        """
         self.codec = codec
         self.reader = reader
         self.weighting = weighting
@@ -77,25 +56,34 @@ class CodecTask:
         self.auxiliary = auxiliary
         self.clip_norm = clip_norm
         self.augment = augment
-        self._steps = 0
+        self.forward = forward or codec
 
-    def step(self, batch: Batch) -> Row:
-        """Train on one batch, with additive uniform noise in place of rounding."""
+    def step(self, batch: Batch, step: int) -> Row:
+        """Train on one batch, with additive uniform noise in place of rounding.
+
+        A loss or gradient that is not finite changes no weight. A frozen reader whose cross
+        entropy has no weight is not asked.
+        """
         self.codec.train()
         if self.reader:
             self.reader.train_mode()
-        self._steps += 1
-        images = self.augment(batch.images, self._steps)
-        terms, _ = self._terms(_pictures(images), batch.labels.to(device()))
+        images = self.augment(batch.images, step)
+        reader = self.reader if self.weighting.ce else None
+        terms, _ = self._terms(raw(images), batch.labels.to(device()), reader)
         loss = self.weighting.total(terms)
+        row = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+        if not math.isfinite(row["loss"]):
+            return row | {"gradient_norm": math.nan}
         self.optimizer.zero_grad(set_to_none=True)
         self.auxiliary.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        clip(self.optimizer, self.clip_norm)
-        self.optimizer.step()
-        self.codec.aux_loss().backward()
-        self.auxiliary.step()
-        return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+        row["gradient_norm"] = clip(self.optimizer, self.clip_norm).item()
+        if math.isfinite(row["gradient_norm"]):
+            self.optimizer.step()
+            self.auxiliary.zero_grad(set_to_none=True)
+            self.codec.aux_loss().backward()
+            self.auxiliary.step()
+        return row
 
     @torch.inference_mode()
     def evaluate(self, batches: Iterable[Batch]) -> Row:
@@ -103,11 +91,15 @@ class CodecTask:
         self.codec.eval()
         if self.reader:
             self.reader.classifier.eval()
+        with settled(self.codec):
+            return self._means(batches)
+
+    def _means(self, batches: Iterable[Batch]) -> Row:
         sums: dict[str, float] = {}
         n = 0
         for batch in batches:
             labels = batch.labels.to(device())
-            terms, logits = self._terms(_pictures(batch.images), labels)
+            terms, logits = self._terms(raw(batch.images), labels, self.reader)
             if logits is not None:
                 terms["accuracy"] = 100.0 * (logits.argmax(1) == labels).float().mean()
             for name, term in terms.items():
@@ -117,37 +109,44 @@ class CodecTask:
         loss = self.weighting.total(means)
         return {"loss": loss.item()} | {name: mean.item() for name, mean in means.items()}
 
-    def state(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
         """Return a copy of `codec.*`, and of `classifier.*` when it is trained."""
         tensors = under(self.codec.state_dict(), "codec")
         if self.reader and self.reader.trained:
             tensors |= under(self.reader.classifier.state_dict(), "classifier")
         return {name: tensor.clone() for name, tensor in tensors.items()}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Set the weights that `state` returned."""
-        self.codec.load_state_dict(below(state, "codec"))
+    def set_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Set what `weights` returned."""
+        self.codec.load_state_dict(below(weights, "codec"))
         if self.reader and self.reader.trained:
-            self.reader.classifier.load_state_dict(below(state, "classifier"))
+            self.reader.classifier.load_state_dict(below(weights, "classifier"))
+
+    def state(self) -> dict[str, Any]:
+        """Return the weights and both optimisers."""
+        owners = [self.optimizer.state_dict(), self.auxiliary.state_dict()]
+        return {"weights": self.weights(), "optimizers": owners}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Set what `state` returned."""
+        self.set_weights(state["weights"])
+        self.optimizer.load_state_dict(state["optimizers"][0])
+        self.auxiliary.load_state_dict(state["optimizers"][1])
 
     def rate(self) -> float:
         """Return the codec's learning rate."""
         lr: float = self.optimizer.param_groups[0]["lr"]
         return lr
 
-    def _terms(self, x: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-        out = self.codec(x)
+    def _terms(
+        self, x: Tensor, labels: Tensor, reader: Reader | None
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        out = self.forward(x)
         terms = {
             "bpp": bits_per_pixel(out["likelihoods"], x.numel() // x.shape[1]),
             "mse": scaled_mse(out["x_hat"], x),
         }
-        if self.reader is None:
+        if reader is None:
             return terms, None
-        terms["ce"], logits = self.reader.cross_entropy(out["x_hat"], labels)
+        terms["ce"], logits = reader.cross_entropy(out["x_hat"], labels)
         return terms, logits
-
-
-def _pictures(images: Tensor) -> Tensor:
-    """Return uint8 [B, 3, H, W] as float32 in [0, 1] on the device."""
-    moved = images.to(device(), memory_format=torch.channels_last, non_blocking=True)
-    return moved.float().div(255)

@@ -1,4 +1,8 @@
-"""One training loop for codecs and classifiers; the state with the best val loss is kept."""
+"""One training loop for codecs and classifiers; the state with the best val loss is kept.
+
+A training that is killed goes on from its last saved state, and ends with the same weights and
+the same history as one that was not: on the CPU, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +12,64 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 from tqdm import tqdm
 
 from mien.data.shards import Batch
-from mien.errors import MienError
-from mien.files import write_text
+from mien.errors import TrainingError
+from mien.files import write_json, write_text
 from mien.training.optimizers import Schedule
-
-Row = dict[str, float]
+from mien.training.resume import Keeper, Progress, Row
 
 
 class Task(Protocol):
     """What is trained: one step, one look at `val`, and its state."""
 
-    def step(self, batch: Batch) -> Row:
-        """Train on one batch; return the terms of its loss, `loss` among them."""
+    def step(self, batch: Batch, step: int) -> Row:
+        """Train on one batch.
+
+        Args:
+            batch: Some samples.
+            step: Counted from 1 over all epochs; what is random in the data depends on it.
+
+        Returns:
+            The terms of the loss before the step, unweighted, `loss` and `gradient_norm` among
+            them. If one of these two is not finite, nothing was changed.
+        """
 
     def evaluate(self, batches: Iterable[Batch]) -> Row:
         """Return the means over all samples of `batches`, `loss` among them, with rounding."""
 
-    def state(self) -> dict[str, Tensor]:
-        """Return a copy of all weights."""
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of all weights that the training may change."""
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Set all weights."""
+    def set_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Set what `weights` returned."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next steps depend on: weights, optimisers."""
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Set what `state` returned."""
 
     def rate(self) -> float:
         """Return the learning rate of the next step."""
+
+
+class Batches(Protocol):
+    """The training data."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return the samples per batch."""
+
+    def steps(self, epoch: int) -> int:
+        """Return the number of batches in an epoch."""
+
+    def __call__(self, epoch: int, start: int) -> Iterable[Batch]:
+        """Return the batches of an epoch, counted from 1, behind its first `start`."""
 
 
 @dataclass(frozen=True)
@@ -45,44 +77,55 @@ class Plan:
     """How long to train.
 
     Attributes:
+        name: For the progress bar and messages.
         epochs: At most.
         patience: Epochs without a better val loss before stopping; None: never stop early.
+        max_skipped: Steps of an epoch that may be left out since their loss was not finite.
         schedule: Called after each epoch.
     """
 
+    name: str
     epochs: int
     patience: int | None
+    max_skipped: int
     schedule: Schedule
+
+    def ended(self, progress: Progress) -> bool:
+        """Return whether no epoch is left, or none of the last ones was better."""
+        stale = progress.epoch - 1 - progress.best
+        early = self.patience is not None and stale >= self.patience
+        return progress.epoch > self.epochs or early
 
 
 def train(
     task: Task,
     plan: Plan,
-    epoch_batches: Callable[[int], Iterable[Batch]],
+    batches: Batches,
     val_batches: Callable[[], Iterable[Batch]],
-    name: str,
+    keeper: Keeper,
 ) -> list[Row]:
-    """Train, restore the state with the best val loss, and return a row per epoch.
+    """Train, or go on, set the weights with the best val loss, and return a row per epoch.
 
     Row 0 is the start, before any step: a training that never helps leaves its input as it was.
 
     Raises:
-        MienError: If a loss is not finite; it names the epoch, the step and the terms.
+        TrainingError: If more steps than allowed had a loss that was not finite.
     """
-    history = [_row(0, 0, task.rate(), {}, task.evaluate(val_batches()))]
-    best, best_state = 0, task.state()
-    for epoch in range(1, plan.epochs + 1):
+    progress = _continued(task, plan, keeper) or _begun(task, plan, val_batches, keeper)
+    while not plan.ended(progress):
         rate = task.rate()
-        steps, means = _one_epoch(task, epoch_batches(epoch), f"{name} {epoch}/{plan.epochs}")
-        row = _row(epoch, steps, rate, means, task.evaluate(val_batches()))
-        history.append(row)
-        if row["val_loss"] < history[best]["val_loss"]:
-            best, best_state = epoch, task.state()
-        plan.schedule(epoch, row["val_loss"])
-        if plan.patience is not None and epoch - best >= plan.patience:
-            break
-    task.restore(best_state)
-    return [row | {"best": float(row is history[best])} for row in history]
+        means = _one_epoch(task, plan, batches, progress, keeper)
+        row = _row(progress.epoch, progress, rate, means, task.evaluate(val_batches()))
+        plan.schedule.step(progress.epoch, row["val_loss"])
+        if row["val_loss"] < progress.history[progress.best]["val_loss"]:
+            progress.best = progress.epoch
+            keeper.save_best(progress.epoch, task.weights())
+        history = [*progress.history, row]
+        progress = Progress(progress.epoch + 1, history=history, best=progress.best)
+        keeper.save(progress, _state(task, plan))
+    task.set_weights(keeper.load_best(progress.best))
+    best = progress.history[progress.best]
+    return [row | {"best": float(row is best)} for row in progress.history]
 
 
 def write_history(path: Path, history: list[Row]) -> None:
@@ -95,26 +138,93 @@ def write_history(path: Path, history: list[Row]) -> None:
     write_text(path, text.getvalue())
 
 
-def _one_epoch(task: Task, batches: Iterable[Batch], label: str) -> tuple[int, Row]:
-    sums: Row = {}
-    steps = 0
-    with tqdm(batches, desc=label, unit="step", mininterval=5.0, leave=False) as bar:
-        for steps, batch in enumerate(bar, 1):
-            terms = task.step(batch)
-            if not math.isfinite(terms["loss"]):
-                raise MienError(
-                    f"{label}: the loss is not finite at step {steps}: {terms}, "
-                    f"images {', '.join(batch.keys)}: lower the learning rate"
-                )
-            for term, value in terms.items():
-                sums[term] = sums.get(term, 0.0) + value
-            bar.set_postfix(
-                {term: f"{value / steps:.4g}" for term, value in sums.items()}, refresh=False
-            )
-    return steps, {term: value / steps for term, value in sums.items()}
+def _begun(
+    task: Task, plan: Plan, val_batches: Callable[[], Iterable[Batch]], keeper: Keeper
+) -> Progress:
+    progress = Progress()
+    progress.history = [_row(0, progress, task.rate(), {}, task.evaluate(val_batches()))]
+    keeper.save_best(0, task.weights())
+    keeper.save(progress, _state(task, plan))
+    return progress
 
 
-def _row(epoch: int, steps: int, rate: float, trained: Row, validated: Row) -> Row:
-    row = {"epoch": float(epoch), "steps": float(steps), "lr": rate}
+def _continued(task: Task, plan: Plan, keeper: Keeper) -> Progress | None:
+    if (found := keeper.load()) is None:
+        return None
+    progress, state = found
+    task.set_state(state["task"])
+    plan.schedule.set_state(state["schedule"])
+    print(f"{plan.name}: goes on in epoch {progress.epoch} behind step {progress.steps}")
+    return progress
+
+
+def _state(task: Task, plan: Plan) -> dict[str, Any]:
+    return {"task": task.state(), "schedule": plan.schedule.state()}
+
+
+def _one_epoch(
+    task: Task, plan: Plan, batches: Batches, progress: Progress, keeper: Keeper
+) -> Row:
+    """Train on the rest of an epoch and return the mean of each term over all of it."""
+    earlier = sum(batches.steps(epoch) for epoch in range(1, progress.epoch))
+    rest = batches(progress.epoch, progress.steps)
+    with _bar(plan, batches, progress) as bar:
+        for batch in rest:
+            progress.steps += 1
+            terms = task.step(batch, earlier + progress.steps)
+            if math.isfinite(terms["loss"]) and math.isfinite(terms["gradient_norm"]):
+                for term, value in terms.items():
+                    progress.sums[term] = progress.sums.get(term, 0.0) + value
+            else:
+                _skip(plan, progress, terms, batch, keeper)
+            bar.set_postfix(_shown(_means(progress)), refresh=False)
+            bar.update(len(batch.keys))
+            if keeper.due():
+                keeper.save(progress, _state(task, plan))
+    return _means(progress)
+
+
+def _bar(plan: Plan, batches: Batches, progress: Progress) -> tqdm[Any]:
+    """Return the bar of an epoch: images per second, the time left, means of the terms."""
+    return tqdm(
+        desc=f"{plan.name} {progress.epoch}/{plan.epochs}",
+        total=batches.steps(progress.epoch) * batches.batch_size,
+        initial=progress.steps * batches.batch_size,
+        unit="img",
+        mininterval=5.0,
+        leave=False,
+    )
+
+
+def _skip(plan: Plan, progress: Progress, terms: Row, batch: Batch, keeper: Keeper) -> None:
+    """Count a step that changed nothing; stop when there were too many."""
+    progress.skipped += 1
+    path = keeper.folder / f"not-finite-{progress.epoch}-{progress.steps}.json"
+    facts = {"epoch": progress.epoch, "step": progress.steps, "keys": batch.keys}
+    write_json(path, facts | {"terms": {name: str(value) for name, value in terms.items()}})
+    told = (
+        f"{plan.name}: epoch {progress.epoch}, step {progress.steps}: not finite: "
+        f"{_shown(terms)}, images {', '.join(batch.keys[:4])}.. ({path})"
+    )
+    if progress.skipped > plan.max_skipped:
+        raise TrainingError(
+            f"{told}: {progress.skipped} steps of the epoch left out, compute.max_skipped is "
+            f"{plan.max_skipped}: lower the learning rate, or look at those images"
+        )
+    tqdm.write(f"{told}: left out")
+
+
+def _means(progress: Progress) -> Row:
+    n = max(1, progress.steps - progress.skipped)
+    return {term: value / n for term, value in progress.sums.items()}
+
+
+def _shown(row: Row) -> dict[str, str]:
+    return {term: f"{value:.4g}" for term, value in row.items()}
+
+
+def _row(epoch: int, progress: Progress, rate: float, trained: Row, validated: Row) -> Row:
+    row = {"epoch": float(epoch), "steps": float(progress.steps), "lr": rate}
+    row["skipped"] = float(progress.skipped)
     row |= {f"train_{term}": value for term, value in trained.items()}
     return row | {f"val_{term}": value for term, value in validated.items()}

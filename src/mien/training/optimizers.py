@@ -7,7 +7,8 @@ divided here; every trainable one has exactly one owner.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import torch
 from compressai.layers import GDN
@@ -18,7 +19,18 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.codec.model import Codec
 
-Schedule = Callable[[int, float], None]  # (epochs done, val loss): sets the next epoch's rates
+
+class Schedule(Protocol):
+    """Sets the learning rates, epoch by epoch."""
+
+    def step(self, epoch: int, val_loss: float) -> None:
+        """Set the rates of the next epoch, `epoch` of them being done."""
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return what `step` depends on beside the optimisers' own state."""
+
+    def set_state(self, state: list[dict[str, Any]]) -> None:
+        """Set what `state` returned."""
 
 
 def quantiles(codec: Codec) -> list[Tensor]:
@@ -58,40 +70,69 @@ def auxiliary_optimizer(codec: Codec, lr: float) -> Adam:
     return Adam(quantiles(codec), lr=lr)
 
 
-def plateau(optimizers: Iterable[Optimizer], factor: float, patience: int) -> Schedule:
-    """Multiply the rates by `factor` after `patience` epochs without a better val loss."""
-    schedulers = [ReduceLROnPlateau(o, factor=factor, patience=patience) for o in optimizers]
+class Plateau:
+    """Multiplies the rates by `factor` after `patience` epochs without a better val loss."""
 
-    def step(_epoch: int, val_loss: float) -> None:
-        for scheduler in schedulers:
+    def __init__(self, optimizers: Iterable[Optimizer], factor: float, patience: int) -> None:
+        self._schedulers = [
+            ReduceLROnPlateau(optimizer, factor=factor, patience=patience)
+            for optimizer in optimizers
+        ]
+
+    def step(self, epoch: int, val_loss: float) -> None:  # noqa: ARG002 - a Schedule
+        """Compare the val loss with the best one so far."""
+        for scheduler in self._schedulers:
             scheduler.step(val_loss)
 
-    return step
+    def state(self) -> list[dict[str, Any]]:
+        """Return the best loss so far, and for how long it has been that."""
+        return [scheduler.state_dict() for scheduler in self._schedulers]
+
+    def set_state(self, state: list[dict[str, Any]]) -> None:
+        """Set what `state` returned."""
+        for scheduler, own in zip(self._schedulers, state, strict=True):
+            scheduler.load_state_dict(own)
 
 
-def cosine(optimizers: Iterable[Optimizer], epochs: int, *, warm_up: bool = False) -> Schedule:
-    """Let the rates fall from their start towards 0 along half a cosine over `epochs`.
+class Cosine:
+    """Lets the rates fall from their start towards 0 along half a cosine over `epochs`.
 
     With `warm_up` the first epoch runs at a tenth: batch norm has seen nothing yet.
     """
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    starts = [group["lr"] for group in groups]
-    if warm_up:
-        for group in groups:
-            group["lr"] /= 10
 
-    def step(epoch: int, _val_loss: float) -> None:
-        share = 0.5 * (1 + math.cos(math.pi * epoch / epochs))
-        for group, start in zip(groups, starts, strict=True):
+    def __init__(
+        self, optimizers: Iterable[Optimizer], epochs: int, *, warm_up: bool = False
+    ) -> None:
+        self._groups = [group for o in optimizers for group in o.param_groups]
+        self._starts = [group["lr"] for group in self._groups]
+        self._epochs = epochs
+        if warm_up:
+            for group in self._groups:
+                group["lr"] /= 10
+
+    def step(self, epoch: int, val_loss: float) -> None:  # noqa: ARG002 - a Schedule
+        """Set the rates by the share of epochs done."""
+        share = 0.5 * (1 + math.cos(math.pi * epoch / self._epochs))
+        for group, start in zip(self._groups, self._starts, strict=True):
             group["lr"] = start * share
 
-    return step
+    def state(self) -> list[dict[str, Any]]:
+        """Return nothing: the epoch alone decides."""
+        return []
+
+    def set_state(self, state: list[dict[str, Any]]) -> None:
+        """Accept what `state` returned."""
+        assert not state
 
 
-def clip(optimizer: Optimizer, norm: float) -> None:
-    """Scale the gradients of everything `optimizer` owns to a joint norm of at most `norm`."""
+def clip(optimizer: Optimizer, norm: float) -> Tensor:
+    """Scale the gradients of everything `optimizer` owns to a joint norm of at most `norm`.
+
+    Returns:
+        Their norm before: a scalar, which may be infinite or NaN.
+    """
     owned = [p for group in optimizer.param_groups for p in group["params"]]
-    torch.nn.utils.clip_grad_norm_(owned, norm)
+    return torch.nn.utils.clip_grad_norm_(owned, norm)
 
 
 def _undecayed(codec: Codec) -> list[nn.Module]:

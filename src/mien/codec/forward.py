@@ -1,0 +1,159 @@
+"""The forward pass that training runs: CompressAI's numbers, in half precision or compiled.
+
+    x --g_a--> y --h_a--> z       transforms, float32 or bfloat16
+               |          |
+               |     z_hat, p(z)  float32
+               |          |
+               |         h_s      transforms
+               |          |
+             y_hat, p(y | scales, means)   float32
+               |
+              g_s --> x_hat       transforms
+
+In float32 every output has the bits of `codec(x)`. CompressAI permutes z by a *tensor*, which
+breaks a compiled graph five times and makes a GPU wait in every step; here it is a constant.
+
+bfloat16 has float32's exponents, so GDN needs nothing of its own: its parametrisation (2^-36
+below beta and gamma, beta >= 1e-6) runs on float32 parameters, outside what autocast rounds,
+and the 1x1 convolution and the root lose 8 bits of mantissa, never a range. In float16 all of
+it would underflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+from compressai.entropy_models import EntropyBottleneck, GaussianConditional
+from torch import Tensor
+
+from mien.codec.model import Codec
+from mien.errors import ParamsError
+
+Outputs: TypeAlias = dict[str, Any]  # x_hat [B, 3, H, W]; likelihoods {y, z}; float32
+Noise: TypeAlias = tuple[
+    Tensor, Tensor
+]  # of z [N, 1, B * H/64 * W/64], of y [B, M, H/16, W/16]
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DOWNSAMPLING = 64
+
+
+def training_forward(
+    codec: Codec, precision: str, compiled: bool
+) -> Callable[[Tensor], Outputs]:
+    """Return what a training step calls in place of `codec(x)`; it follows `codec.training`.
+
+    The noise is drawn before the graph, from torch's global generator of x's device, z first,
+    as CompressAI draws it. So the compiled step sees the numbers of the eager one (inductor's
+    own generator has others), and a training that saves the generator's state resumes bit for
+    bit: nothing else here is random or remembered from step to step.
+
+    Args:
+        codec: Trained in place; its weights stay float32.
+        precision: Of the transforms g_a, h_a, h_s, g_s: `float32` or `bfloat16`. The entropy
+            models are float32 always, under a caller's autocast too.
+        compiled: Compile the training pass as one graph (half a minute at the first batch, and
+            again for another batch shape). Rounded (eval) passes are never compiled.
+
+    Raises:
+        ParamsError: If `compiled` and there is no C++ compiler.
+        ValueError: For another precision; from the function, for sides not multiples of 64.
+    """
+    if precision not in DTYPES:
+        raise ValueError(f"precision {precision!r} is none of {', '.join(DTYPES)}")
+    if compiled:
+        _require_compiler()
+    rounded = partial(_outputs, codec, DTYPES[precision])
+    # `dynamic`: a short last batch gets a graph of its own, not a slower one for all shapes.
+    noisy = torch.compile(rounded, fullgraph=True, dynamic=False) if compiled else rounded
+
+    def forward(x: Tensor) -> Outputs:
+        if any(side % DOWNSAMPLING for side in x.shape[-2:]):
+            raise ValueError(f"sides must be multiples of {DOWNSAMPLING}: {tuple(x.shape)}")
+        return noisy(x, _noise(codec, x)) if codec.training else rounded(x, None)
+
+    return forward
+
+
+def _require_compiler() -> None:
+    from torch._inductor.cpp_builder import get_cpp_compiler  # seconds, and only when compiling
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler:
+        raise ParamsError(
+            "params.yaml: compute.compile is true, but there is no C++ compiler: "
+            "install g++, name another one in the variable CXX, or set it to false"
+        ) from None
+
+
+def _noise(codec: Codec, x: Tensor) -> Noise:
+    """Draw U(-1/2, 1/2) for z, then for y, in the order in memory of CompressAI's own draw."""
+    n_pictures, _, height, width = x.shape
+    n_z = n_pictures * (height // DOWNSAMPLING) * (width // DOWNSAMPLING)
+    z = torch.empty(codec.N, 1, n_z, device=x.device)
+    # A convolution answers in channels-last order when its input or its weights have it.
+    either = (x, codec.g_a[-1].weight)
+    last = any(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in either)
+    y = torch.empty(
+        (n_pictures, codec.M, height // 16, width // 16),
+        device=x.device,
+        memory_format=torch.channels_last if last else torch.contiguous_format,
+    )
+    return z.uniform_(-0.5, 0.5), y.uniform_(-0.5, 0.5)
+
+
+def _outputs(codec: Codec, dtype: torch.dtype, x: Tensor, noise: Noise | None) -> Outputs:
+    z_noise, y_noise = noise or (None, None)
+    with _run_in(dtype, x):
+        y = codec.g_a(x)
+        z = codec.h_a(y)
+    with _run_in(torch.float32, x):
+        z_hat, z_likelihoods = _factorised(codec.entropy_bottleneck, z.float(), z_noise)
+    with _run_in(dtype, x):
+        parameters = codec.h_s(z_hat)
+    with _run_in(torch.float32, x):
+        scales, means = parameters.float().chunk(2, 1)
+        y_hat, y_likelihoods = _gaussian(
+            codec.gaussian_conditional, y.float(), scales, means, y_noise
+        )
+    with _run_in(dtype, x):
+        x_hat = codec.g_s(y_hat)
+    return {"x_hat": x_hat.float(), "likelihoods": {"y": y_likelihoods, "z": z_likelihoods}}
+
+
+def _run_in(dtype: torch.dtype, x: Tensor) -> torch.autocast:
+    """Return autocast to bfloat16; for float32 no autocast, whatever is around."""
+    return torch.autocast(x.device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
+
+
+def _factorised(
+    bottleneck: EntropyBottleneck, z: Tensor, noise: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return z_hat and its likelihoods, both [B, N, H/64, W/64]: EntropyBottleneck.forward."""
+    by_channel = z.permute(1, 0, 2, 3).contiguous()
+    values = by_channel.reshape(len(by_channel), 1, -1)
+    if noise is None:
+        values = bottleneck.quantize(values, "dequantize", bottleneck._get_medians())
+    else:
+        values = values + noise
+    likelihoods = bottleneck.likelihood_lower_bound(bottleneck._likelihood(values)[0])
+    z_hat, p = (t.reshape(by_channel.shape).permute(1, 0, 2, 3) for t in (values, likelihoods))
+    return z_hat.contiguous(), p.contiguous()
+
+
+def _gaussian(
+    conditional: GaussianConditional,
+    y: Tensor,
+    scales: Tensor,
+    means: Tensor,
+    noise: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Return y_hat and its likelihoods, both of y's shape: GaussianConditional.forward."""
+    y_hat = conditional.quantize(y, "dequantize", means) if noise is None else y + noise
+    likelihoods = conditional._likelihood(y_hat, scales, means)
+    return y_hat, conditional.likelihood_lower_bound(likelihoods)
