@@ -10,9 +10,7 @@ better.
 
 from __future__ import annotations
 
-import argparse
-import platform
-import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+if __name__ == "__main__":  # or benchmarks/statistics.py would hide Python's own
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from benchmarks.measure import parser, ratio, write_results
 from mien.codec.model import load_codec
 from mien.codec.stream import StreamCoder
 from mien.data.faces import draw_face
-from mien.files import write_json
-from mien.provenance import source_commit
 
 WEIGHTS = Path(__file__).parent.parent / "weights/demo/codec-q3.safetensors"
 BATCH = 16
@@ -81,27 +81,16 @@ def measure(count: int, size: int, rounds: int) -> dict[str, float]:
 
 def row(name: str, count: int, peer: list[float], ours: list[float]) -> float:
     """Print one line; return the median of the ratios, round by round."""
-    ratios = [a / b for a, b in zip(peer, ours, strict=True)]
-    ratio = statistics.median(ratios)
-    print(
-        f"{name:8} CompressAI {count / statistics.median(peer):6.1f} img/s, "
-        f"mien {count / statistics.median(ours):6.1f} img/s, "
-        f"ratio {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
-    return ratio
+    per_image = ([seconds / count for seconds in side] for side in (peer, ours))
+    return ratio(name, "CompressAI", *per_image, "img/s")
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--quick", action="store_true", help="fewer faces and rounds")
-    options.add_argument("--json", type=Path, help="write the ratios there")
-    args = options.parse_args()
+    args = parser(__doc__).parse_args()
     count, rounds = (48, 5) if args.quick else (192, 9)
     table = measure(count, 256, rounds)
     print(f"bytes    mien over CompressAI {table['bytes_over_compressai']:.4f}")
-    if args.json:
-        machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
-        write_json(args.json, {**table, "commit": source_commit(), "machine": machine})
+    write_results(args.json, table, torch.get_num_threads())
 
 
 if __name__ == "__main__":

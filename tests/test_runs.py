@@ -1,7 +1,15 @@
 import pytest
 
 from mien.errors import ParamsError
-from mien.runs import all_runs, setting_named, settings, sweep_settings, trained_runs
+from mien.runs import (
+    Run,
+    all_runs,
+    run_config,
+    setting_named,
+    settings,
+    sweep_settings,
+    trained_runs,
+)
 
 
 def test_settings_are_named_by_quality_and_the_one_changed_weight(toy_params):
@@ -26,10 +34,36 @@ def test_only_the_named_weight_differs_from_the_reference(toy_params):
 
 def test_names_are_unique_and_strategies_share_settings(toy_params):
     runs = all_runs(toy_params)
-    assert len(set(runs)) == len(runs) == 2 + 2 * 3
+    assert len(set(runs)) == len(runs) == 2 + 2 * 3 + 2
     assert {r.setting for r in trained_runs(toy_params) if r.strategy == "joint"} == {
         s.name for s in settings(toy_params)
     }
+
+
+def test_controls_are_not_swept(toy_params):
+    controls = [r.setting for r in trained_runs(toy_params) if r.strategy == "classifier-raw"]
+    assert controls == ["q1", "q3"]
+
+
+def test_what_a_training_depends_on_is_what_it_uses(toy_params):
+    def changed(run, **sections):
+        other = toy_params.model_copy(
+            update={
+                name: getattr(toy_params, name).model_copy(update=keys)
+                for name, keys in sections.items()
+            }
+        )
+        return run_config(other, run) != run_config(toy_params, run)
+
+    codec, raw = Run("codec-rd", "q3"), Run("classifier-raw", "all")
+    assert changed(codec, loss={"mse": 2.0})
+    assert not changed(codec, loss={"ce": 2.0})
+    assert changed(Run("joint", "q3"), loss={"ce": 2.0})
+    assert not changed(raw, loss={"mse": 2.0, "ce": 2.0})
+    assert changed(codec, compute={"precision": "bfloat16"})
+    assert not changed(raw, compute={"precision": "bfloat16"})
+    assert changed(raw, finetune={"classifier_lr": 1.0})
+    assert not changed(codec, compute={"save_seconds": 1.0})
 
 
 def test_an_unknown_setting_is_refused(toy_params):

@@ -233,7 +233,6 @@ class Compute(Section):
     compile: bool  # the codec's forward and backward pass, by torch.compile
     max_skipped: NonNegativeInt  # steps of an epoch left out since their loss was not finite
     save_seconds: NonNegativeFloat  # between saved states; a killed training goes on from one
-    tensorboard: bool  # event files in logs/tensorboard
 
 
 class Evaluate(Section):
@@ -266,6 +265,15 @@ class Params(Section):
             raise ValueError(
                 f"sweep.quality {self.sweep.quality} is not one of "
                 f"codec.qualities {list(self.codec.qualities)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _controls_are_compared(self) -> Params:
+        if not {"compression-only", "joint"} & set(self.strategies):
+            raise ValueError(
+                f"strategies {list(self.strategies)}: all are controls: name compression-only "
+                "or joint as well, which they are to be compared with"
             )
         return self
 

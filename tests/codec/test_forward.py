@@ -27,6 +27,14 @@ def pictures(faces):
     return faces[:3, :, :64].float().div(255)  # neither square nor a power of two of them
 
 
+@pytest.fixture(autouse=True)
+def forgetful():
+    """Drop the graphs of other tests: one process keeps eight of a function."""
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
 @pytest.fixture
 def without_code(monkeypatch):
     """Find the graph, but let eager kernels run it: seconds, not minutes."""

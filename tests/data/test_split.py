@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.data.split import carve_val, duplicates
+from mien.data.split import carve_val
 
 
 @st.composite
@@ -110,12 +110,3 @@ def test_a_conflicting_group_counts_for_its_lowest_number():
         # Label 0 has ten images, so four. Had label 0 the group, it would owe 4.8.
         assert not in_val[:2].any()
         assert in_val.sum() == 4
-
-
-def test_duplicates_are_counted_with_their_conflicts():
-    labels = np.array([0, 0, 1, 2, 3, 3, 3])
-    assert duplicates(labels, ["a", "a", "b", "b", "c", "d", "b"]) == {
-        "groups": 2,
-        "images": 5,
-        "conflicting_labels": 1,
-    }

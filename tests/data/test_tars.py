@@ -61,3 +61,9 @@ def test_the_picture_is_found_behind_its_facts(n_bytes, text):
     region = tars.region("test-000001", {"text": text}, "jpg", picture)
     assert len(region) % 512 == 0
     assert bytes(tars.picture_of(region)) == picture
+
+
+def test_a_name_that_does_not_fit_is_a_mistake():
+    tars.region("k" * 95, FACTS, "webp", b"")
+    with pytest.raises(ValueError, match="longer than the 100 bytes"):
+        tars.region("k" * 96, FACTS, "webp", b"")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -8,9 +10,11 @@ import pytest
 from PIL import Image
 
 from mien import paths
+from mien.cli import main
 from mien.data.shards import count, labels_of, read_split
 from mien.errors import DataError
 from mien.expressions import EXPRESSIONS
+from mien.files import sha256_of
 from mien.stages.ingest import ingest
 from mien.stages.shard import shard
 from tests.data.conftest import affectnet_folder, load
@@ -72,8 +76,9 @@ def test_the_same_bytes_with_two_workers(params):
         shard(params, workers)
         found = sorted(path for path in paths.SHARDS.rglob("*") if path.is_file())
         written.append({str(path): path.read_bytes() for path in found})
+        shutil.rmtree(paths.SHARDS)
     assert written[0] == written[1]
-    assert len(written[0]) == 4 + 2 + 2 + 1
+    assert len(written[0]) == 2 * (4 + 2 + 2) + 1
 
 
 def test_an_index_that_its_manifest_does_not_vouch_for_is_refused(params):
@@ -95,3 +100,42 @@ def test_a_source_that_changed_since_ingest_is_refused_by_name(params, tmp_path,
     with pytest.raises(DataError, match=r"raw/val_set/images/3\.jpg: sha256 .* of test-000003"):
         shard(params, workers)
     assert not paths.SHARDS_MANIFEST.exists()
+
+
+@pytest.mark.usefixtures("params")
+def test_an_estimate_is_printed_and_nothing_written(capsys):
+    assert main(["shard", "--estimate", "--threads", "2"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("by 31 images: ")
+    assert printed[1].startswith("noise, 31 images: ")
+    assert printed[2].startswith("AffectNet, 291650 images: ")
+    assert not paths.SHARDS.exists()
+
+
+def test_a_shortage_of_disk_is_refused_before_the_first_byte(params, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(DataError, match=r"data/shards: 31 images need about .* make room"):
+        shard(params, workers=1)
+    assert not paths.SHARDS.exists()
+
+
+def test_a_crop_of_the_index_is_what_the_shard_shows(params):
+    table = pq.read_table(paths.INDEX)
+    place = table["key"].to_pylist().index("test-000006")
+    crop = {"crop_x": 3, "crop_y": 2, "crop_width": 11, "crop_height": 13}
+    for name, value in crop.items():
+        values = table[name].to_pylist()
+        values[place] = value
+        column = table.schema.get_field_index(name)
+        table = table.set_column(column, table.schema.field(name), [values])
+    pq.write_table(table, paths.INDEX)
+    facts = json.loads(paths.INDEX_MANIFEST.read_text())
+    facts["files"]["index.parquet"] = sha256_of(paths.INDEX)
+    paths.INDEX_MANIFEST.write_text(json.dumps(facts))
+
+    shard(params, workers=1)
+    batch = read_split(paths.SHARDS_MANIFEST, "test")
+    source = Image.open("raw/val_set/images/6.jpg")
+    expected = source.crop((3, 2, 14, 15)).resize((64, 64), Image.Resampling.BICUBIC)
+    seen = batch.images[batch.keys.index("test-000006")].permute(1, 2, 0).numpy()
+    assert np.array_equal(seen, np.asarray(expected))

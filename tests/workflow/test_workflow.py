@@ -73,12 +73,20 @@ def test_every_rate_is_counted_from_the_stored_streams(finished, params):
         assert metrics[run.strategy][run.setting]["bpp"] == pytest.approx(mean, abs=5e-6)
 
 
-def test_every_strategy_codes_with_its_own_codec(finished, params):
-    codecs = {
-        run: codec_id(load_codec(finished / paths.checkpoint(run))[0])
-        for run in all_runs(params)
-    }
-    assert len(set(codecs.values())) == len(codecs)
+def test_every_codec_that_is_trained_is_another(finished, params):
+    files = {paths.codec_of(run) for run in all_runs(params)}
+    assert len(files) == 2 + 2 * 3  # the baseline's, and those of the strategies that train one
+    assert len({codec_id(load_codec(finished / file)[0]) for file in files}) == len(files)
+
+
+def test_a_classifier_trained_alone_reads_the_baselines_streams(finished):
+    mine, theirs = Run("classifier-raw", "q3"), Run("pretrained", "q3")
+    assert paths.streams(mine) == paths.streams(theirs)
+    tables = [pq.read_table(finished / paths.decoded(run)) for run in (mine, theirs)]
+    for name in ("n_bytes", "psnr"):
+        assert tables[0][name] == tables[1][name]
+    assert tables[0]["logits"] != tables[1]["logits"]
+    assert not list((finished / "results/classifier-raw/q3").glob("checkpoint*"))
 
 
 def test_a_frozen_classifier_reads_raw_images_as_before(finished):

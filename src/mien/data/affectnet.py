@@ -1,198 +1,108 @@
-"""AffectNet's 8-label release: `images/N.jpg` beside `annotations/N_{exp,val,aro,lnd}.npy`.
+"""AffectNet on disk: which layout it is in, and one reader for whichever that is.
 
-Both folders are in `train_set` and `val_set`. N is a whole number without leading zeros, has
-gaps, and starts again at 0 in each part. `val_set` is the paper's test set.
+`val_set` is the paper's test set in every layout: `validation.csv` of the original release,
+and whatever folder the user says of a copy with one folder per expression.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from numpy.lib.format import read_array
-from numpy.typing import NDArray
+from mien.data.layouts import folders, npy, original
+from mien.data.layouts.reading import PICTURE_NAME, look, names
+from mien.data.layouts.records import PARTS, Fault, Listing, Part, Sample
+from mien.errors import DataError, ParamsError
+from mien.params import Data
 
-from mien.data import pictures
-from mien.errors import DataError
-from mien.expressions import N_EXPRESSIONS
+MOST_CLASSES = 12  # 8, and those that AffectNet drops
+NAMES_SHOWN = 8
 
-Part = Literal["train_set", "val_set"]
-
-_IMAGE = re.compile(r"(0|[1-9]\d*)\.(?i:jpe?g|png|bmp|tiff?|webp)", re.ASCII)
-_ANNOTATION = re.compile(r"(0|[1-9]\d*)_(exp|val|aro|lnd)\.npy", re.ASCII)
-_INVALID = -2.0  # AffectNet's mark for "no valence or arousal"
+Reader = Callable[[Any], Sample | Fault]  # picklable: it is called in worker processes
 
 
 @dataclass(frozen=True)
-class Entry:
-    """An image that is listed and has an expression; nothing of it is opened yet."""
+class DataSet:
+    """A data set whose files are listed; no picture of it is opened yet."""
 
-    number: int  # N, unique within its part
-    image: str  # path below the root, with `/`
-    annotations: str  # `<folder>/N` below the root, to which `_exp.npy` and the like are added
-
-
-@dataclass(frozen=True)
-class Sample:
-    """An image that was decoded, and what its annotations say."""
-
-    number: int  # N, unique within its part
-    label: int  # 0..7, an index into EXPRESSIONS
-    source: str  # path below the root, with `/`
-    sha256: str  # of the file's bytes
-    width: int  # pixels, upright
-    height: int  # pixels, upright
-    valence: float | None  # -1..1, None when absent or marked invalid
-    arousal: float | None  # -1..1, None when absent or marked invalid
+    layout: str  # npy, csv or folders
+    parts: dict[Part, Listing[Any]]
+    where: str  # its files are, in words
+    read: Reader  # of the listed entries
 
 
-def find_images(root: Path, part: Part) -> list[Entry]:
-    """Return every image of one part by ascending number, after matching it to its annotations.
-
-    The two folders are listed once each: the release has 1.4 million small files.
+def find(data: Data) -> DataSet:
+    """List the data set at `data.root` in its layout, which `auto` leaves to be recognised.
 
     Raises:
-        DataError: If a folder is missing or empty, holds a file of another name, or an image
-            and an annotation lack each other (with their count and the first one's name).
+        DataError: If the layout is not there, or `auto` finds none or two; or as the layouts'
+            own `find` says.
     """
-    folder = _part_folder(root, part)
-    images = _images(root / folder / "images")
-    expressed, annotated = _annotations(root / folder / "annotations")
-    _refuse_orphans(root / folder, images, expressed, annotated)
-    return [
-        Entry(number, f"{folder}/images/{images[number]}", f"{folder}/annotations/{number}")
-        for number in sorted(images)
-    ]
-
-
-def read_sample(root: Path, entry: Entry) -> Sample:
-    """Return one image's facts, having decoded every pixel of it once.
-
-    Raises:
-        DataError: If the image or an annotation cannot be read, or holds a value outside its
-            range.
-    """
-    data = (root / entry.image).read_bytes()
-    image = pictures.decoded(data, root / entry.image)
-    return Sample(
-        number=entry.number,
-        label=_label(root / f"{entry.annotations}_exp.npy"),
-        source=entry.image,
-        sha256=hashlib.sha256(data).hexdigest(),
-        width=image.width,
-        height=image.height,
-        valence=_affect(root / f"{entry.annotations}_val.npy"),
-        arousal=_affect(root / f"{entry.annotations}_aro.npy"),
-    )
-
-
-def _part_folder(root: Path, part: Part) -> str:
+    root = Path(data.root)
     if not root.is_dir():
+        raise DataError(f"{root}: no such folder: point data.root to the data set's")
+    layout = recognised(root) if data.layout == "auto" else data.layout
+    read: Reader = partial(npy.read if layout == "npy" else look, root)
+    if layout == "npy":
+        return DataSet(layout, *npy.find(root), read)
+    if layout == "csv":
+        return DataSet(layout, *original.find(root), read)
+    if data.folders is None:
+        raise ParamsError("data.folders: null, though data.layout is folders: describe them")
+    return DataSet(layout, *folders.find(root, data.folders), read)
+
+
+def recognised(root: Path) -> str:
+    """Return the layout at `root`, `npy` or `csv`.
+
+    Raises:
+        DataError: If neither is there, or both, with what is there and what to set.
+    """
+    is_npy = [part for part in PARTS if npy.part_folder(root, part)]
+    is_csv = [path for part in PARTS for path in original.lists(root, part)]
+    if is_npy and is_csv:
         raise DataError(
-            f"{root}: no such folder: point data.root to one that holds train_set/ and val_set/"
+            f"{root}: holds two layouts, npy ({is_npy[0]}/images) and csv ({is_csv[0]}): set "
+            "data.layout to the one that is meant"
         )
-    for folder in (part, f"{part}/{part}"):  # some archives unpack into a doubled folder
-        if (root / folder / "images").is_dir():
-            return folder
+    if is_npy or is_csv:
+        return "npy" if is_npy else "csv"
+    if alike := _class_folders(root):
+        raise DataError(
+            f"{root}: looks like one folder per expression ({alike}): set data.layout to "
+            "folders, and in data.folders the folders of train and test and, as label_order, "
+            "those of AffectNet's codes 0..7; no order is inferred from names"
+        )
     raise DataError(
-        f"{root / part}: has no folder images: expected AffectNet's 8-label release, "
-        f"{part}/images/N.jpg and {part}/annotations/N_exp.npy"
+        f"{root}: holds {_spelt(root)}: neither the 8-label release "
+        "(train_set/images, val_set/images) nor the original one (training.csv, "
+        "validation.csv): point data.root to the folder that holds these, or set data.layout"
     )
 
 
-def _names(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder: AffectNet's 8-label release has one")
-    with os.scandir(folder) as entries:  # hidden: .DS_Store, ._0.jpg and their like
-        return sorted(entry.name for entry in entries if not entry.name.startswith("."))
+def _class_folders(root: Path) -> str | None:
+    """Return where a few folders of pictures lie side by side, looking two levels deep."""
+    for parent in [root, *_folders(root)]:
+        inner = _folders(parent)
+        if len(inner) <= MOST_CLASSES and sum(map(_starts_with_a_picture, inner)) >= 2:
+            return f"{parent}: {', '.join(folder.name for folder in inner)}"
+    return None
 
 
-def _images(folder: Path) -> dict[int, str]:
-    """Return the file name of every image by its number."""
-    images: dict[int, str] = {}
-    for name in _names(folder):
-        if not (match := _IMAGE.fullmatch(name)):
-            raise DataError(
-                f"{folder / name}: not a name like 17.jpg (jpg, jpeg, png, bmp, tif, tiff, "
-                "webp; no leading zeros): rename or remove it"
-            )
-        number = int(match[1])
-        if number in images:
-            raise DataError(
-                f"{folder / name}: {images[number]} has the same number: remove one of them"
-            )
-        images[number] = name
-    if not images:
-        raise DataError(f"{folder}: holds no images: expected N.jpg")
-    return images
+def _folders(parent: Path) -> list[Path]:
+    few = islice(sorted(names(parent)), 100)  # there may be 300,000 pictures
+    return [path for name in few if (path := parent / name).is_dir()]
 
 
-def _annotations(folder: Path) -> tuple[set[int], set[int]]:
-    """Return the numbers that have an expression, and those that have any annotation."""
-    expressed, annotated = set[int](), set[int]()
-    for name in _names(folder):
-        if not (match := _ANNOTATION.fullmatch(name)):
-            raise DataError(
-                f"{folder / name}: not a name like 17_exp.npy (exp, val, aro or lnd; no "
-                "leading zeros): rename or remove it"
-            )
-        annotated.add(int(match[1]))
-        if match[2] == "exp":
-            expressed.add(int(match[1]))
-    return expressed, annotated
+def _starts_with_a_picture(folder: Path) -> bool:
+    return any(PICTURE_NAME.fullmatch(name) for name in islice(names(folder), 3))
 
 
-def _refuse_orphans(
-    folder: Path, images: dict[int, str], expressed: set[int], annotated: set[int]
-) -> None:
-    if bare := images.keys() - expressed:
-        raise DataError(
-            f"{folder / 'images' / images[min(bare)]}: has no annotations/{min(bare)}_exp.npy; "
-            f"images without an expression: {len(bare)}: restore it or remove the image"
-        )
-    if lost := annotated - images.keys():
-        raise DataError(
-            f"{folder / 'annotations'}/{min(lost)}_*.npy: has no image {min(lost)}.jpg; "
-            f"annotations without an image: {len(lost)}: restore the image or remove them"
-        )
-
-
-def _label(path: Path) -> int:
-    code = _scalar(path)
-    if code not in range(N_EXPRESSIONS):  # also refuses 1.5 and nan
-        raise DataError(
-            f"{path}: expression {code:g} is not one of 0..{N_EXPRESSIONS - 1}: mend it, or "
-            "remove the image with its annotations"
-        )
-    return int(code)
-
-
-def _affect(path: Path) -> float | None:
-    try:
-        value = _scalar(path)
-    except FileNotFoundError:
-        return None
-    if value == _INVALID:
-        return None
-    if not -1.0 <= value <= 1.0:
-        raise DataError(
-            f"{path}: {value:g} is neither in -1..1 nor -2 for invalid: mend or remove the file"
-        )
-    return value
-
-
-def _scalar(path: Path) -> float:
-    """Return the one value of an npy file, which may hold a string, an integer or a float."""
-    with path.open("rb") as file:
-        try:
-            array: NDArray[Any] = read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
-            return float(array.item())
-        except (ValueError, TypeError) as error:
-            raise DataError(
-                f"{path}: not an npy file with one number: {error}: mend it, or remove the "
-                "image with its annotations"
-            ) from None
+def _spelt(root: Path) -> str:
+    there = sorted(names(root))
+    more = f" and {len(there) - NAMES_SHOWN} more" if len(there) > NAMES_SHOWN else ""
+    return (", ".join(there[:NAMES_SHOWN]) or "nothing") + more

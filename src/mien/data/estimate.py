@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Estimate:
     seconds_per_image: float  # of one core
 
 
-def of(sources: Sequence[Source], root: Path, look: Shards) -> Estimate:
+def of(sources: Collection[Source], root: Path, look: Shards) -> Estimate:
     """Make SAMPLED evenly spaced samples, in memory alone, and measure them.
 
     Args:
@@ -41,7 +41,8 @@ def of(sources: Sequence[Source], root: Path, look: Shards) -> Estimate:
             unreadable.
     """
     n = min(SAMPLED, len(sources))
-    chosen = [sources[i * len(sources) // n] for i in range(n)]
+    places = {i * len(sources) // n for i in range(n)}
+    chosen = [source for place, source in enumerate(sources) if place in places]
     sample(chosen[0], look, root)  # the first one pays for what is loaded once
     start = time.process_time()
     n_bytes = sum(len(sample(source, look, root)) for source in chosen)

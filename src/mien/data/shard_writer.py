@@ -12,16 +12,18 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
 from mien import files
 from mien.data import pictures, shard_index, tars
+from mien.data.packed import pack, unpack
 from mien.data.pool import in_order
 from mien.data.shard_index import ShardIndex
 from mien.errors import DataError
@@ -57,13 +59,14 @@ class Plan:
 
     split: str
     name: str  # relative to the manifest, with `/`
-    sources: tuple[Source, ...]
+    count: int
+    sources: bytes  # packed: all plans of a data set are held at once
 
 
 def write_shards(
     manifest: Path,
     root: Path,
-    splits: Mapping[str, Sequence[Source]],
+    splits: Mapping[str, Collection[Source]],
     look: Shards,
     name: str,
     workers: int,
@@ -122,19 +125,20 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _plans(split: str, sources: Sequence[Source], look: Shards) -> list[Plan]:
-    n = look.images_per_shard
-    return [
-        Plan(split, f"{split}/{split}-{start // n:05d}.tar", tuple(sources[start : start + n]))
-        for start in range(0, len(sources), n)
-    ]
+def _plans(split: str, sources: Iterable[Source], look: Shards) -> list[Plan]:
+    plans: list[Plan] = []
+    rest = iter(sources)
+    while chosen := list(islice(rest, look.images_per_shard)):
+        name = f"{split}/{split}-{len(plans):05d}.tar"
+        plans.append(Plan(split, name, len(chosen), pack(chosen)))
+    return plans
 
 
 def _write_all(
     plans: Sequence[Plan], look: Shards, root: Path, folder: Path, workers: int
 ) -> list[Shard]:
     shards = []
-    total = sum(len(plan.sources) for plan in plans)
+    total = sum(plan.count for plan in plans)
     with tqdm(desc="shard", total=total, unit="img") as progress:
         for shard in in_order(partial(write_shard, look, root, folder), plans, workers):
             shards.append(shard)
@@ -155,13 +159,13 @@ def write_shard(look: Shards, root: Path, folder: Path, plan: Plan) -> Shard:
         DataError: If a source is missing, changed since it was indexed, or unreadable.
     """
     path = folder / plan.name
-    made_from = _made_from(look, plan.sources)
+    sources: list[Source] = unpack(plan.sources)
+    made_from = _made_from(look, sources)
     index = _finished(path, made_from)
     if index is None:
-        index = _written(path, made_from, look, root, plan.sources)
+        index = _written(path, made_from, look, root, sources)
         shard_index.write(path, index)
-    n_samples = len(plan.sources)
-    return Shard(plan.name, n_samples, index.bytes, index.sha256, index.samples_sha256())
+    return Shard(plan.name, plan.count, index.bytes, index.sha256, index.samples_sha256())
 
 
 def _made_from(look: Shards, sources: Sequence[Source]) -> str:
@@ -237,7 +241,8 @@ def sample(source: Source, look: Shards, root: Path) -> bytes:
 def _indexed_bytes(source: Source, path: Path) -> bytes:
     """Return the bytes of one source, after checking that they are the indexed ones."""
     try:
-        data = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            data = file.read()
     except FileNotFoundError:
         raise DataError(
             f"{path}: missing, though the index lists it as {source.key}: restore it, or run "
@@ -266,6 +271,6 @@ def _remove_others(folder: Path, plans: Sequence[Plan]) -> None:
             path.unlink()
 
 
-def _label_counts(sources: Sequence[Source]) -> dict[str, int]:
+def _label_counts(sources: Iterable[Source]) -> dict[str, int]:
     seen = Counter(source.label for source in sources)
     return {expression: seen[code] for code, expression in enumerate(EXPRESSIONS)}

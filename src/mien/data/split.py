@@ -1,9 +1,9 @@
-"""Which training images become `val`, and which images occur more than once."""
+"""Which training images become `val`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,13 @@ import numpy.typing as npt
 SPLITS = ("train", "val", "test")
 
 Integers = npt.NDArray[np.int64]
+Contents = npt.NDArray[np.bytes_]  # hexadecimal digests
 
 
 def carve_val(
     numbers: Integers,
     labels: Integers,
-    hashes: Sequence[str],
+    hashes: Contents | Sequence[str],
     val_fraction: float,
     seed: int,
 ) -> npt.NDArray[np.bool_]:
@@ -30,7 +31,7 @@ def carve_val(
     Args:
         numbers: The source's own ids, unique, [n].
         labels: Expression codes, [n].
-        hashes: Content digests, n of them.
+        hashes: Hexadecimal digests of the images' bytes, n of them.
         val_fraction: Share of each label's images, 0..1. A label whose share is half an image
             or less gets none.
         seed: Another seed makes another choice.
@@ -38,49 +39,35 @@ def carve_val(
     Returns:
         True for the images of `val`, [n], in the order given.
     """
-    in_val = np.zeros(len(labels), dtype=np.bool_)
-    for groups in _groups_by_label(numbers, labels, hashes):
-        groups.sort(key=lambda rows: _rank(seed, hashes[rows[0]]))
-        target = val_fraction * sum(map(len, groups))
-        taken = 0
-        for rows in groups:
-            if abs(taken + len(rows) - target) >= abs(taken - target):
-                break
-            in_val[rows] = True
-            taken += len(rows)
+    order = np.argsort(numbers)
+    groups, lowest, group_of, sizes = np.unique(
+        np.asarray(hashes, np.bytes_)[order],
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    label_of = labels[order][lowest]
+    ranks = np.fromiter((_rank(seed, content) for content in groups), "S64", len(groups))
+    taken = np.zeros(len(groups), dtype=np.bool_)
+    for label in np.unique(label_of):
+        ranked = np.flatnonzero(label_of == label)
+        ranked = ranked[np.argsort(ranks[ranked])]
+        taken[ranked[: _nearest(sizes[ranked], val_fraction)]] = True
+    in_val = np.zeros(len(numbers), dtype=np.bool_)
+    in_val[order] = taken[group_of]
     return in_val
 
 
-def _groups_by_label(
-    numbers: Integers, labels: Integers, hashes: Sequence[str]
-) -> Iterator[list[list[int]]]:
-    """Yield, for each label, the rows of every group of identical images."""
-    groups: dict[str, list[int]] = {}
-    for row in np.argsort(numbers).tolist():
-        groups.setdefault(hashes[row], []).append(row)
-    by_label: dict[int, list[list[int]]] = {}
-    for rows in groups.values():
-        by_label.setdefault(int(labels[rows[0]]), []).append(rows)
-    yield from by_label.values()
+def _nearest(sizes: Integers, fraction: float) -> int:
+    """Return how many groups to take, from the first, for the share of their images."""
+    target = fraction * sizes.sum()
+    taken = 0
+    for n, size in enumerate(sizes.tolist()):
+        if abs(taken + size - target) >= abs(taken - target):
+            return n
+        taken += size
+    return len(sizes)
 
 
-def _rank(seed: int, content: str) -> str:
-    return hashlib.sha256(f"{seed}:{content}".encode()).hexdigest()
-
-
-def duplicates(labels: Integers, hashes: Sequence[str]) -> dict[str, int]:
-    """Count the images that occur more than once, [n] labels and n digests.
-
-    Returns:
-        `groups` of identical images, the `images` in them, and the groups whose images have
-        `conflicting_labels`.
-    """
-    seen: dict[str, list[int]] = {}
-    for label, content in zip(labels.tolist(), hashes, strict=True):
-        seen.setdefault(content, []).append(label)
-    repeated = [group for group in seen.values() if len(group) > 1]
-    return {
-        "groups": len(repeated),
-        "images": sum(map(len, repeated)),
-        "conflicting_labels": sum(len(set(group)) > 1 for group in repeated),
-    }
+def _rank(seed: int, content: bytes) -> bytes:
+    return hashlib.sha256(b"%d:%s" % (seed, content)).hexdigest().encode()

@@ -28,9 +28,24 @@ def region(key: str, facts: dict[str, Any], suffix: str, picture: bytes) -> byte
 
 
 def _member(name: str, data: bytes) -> bytes:
-    header = tarfile.TarInfo(name)  # time, owner and group 0, mode 644
-    header.size = len(data)
-    return header.tobuf(tarfile.USTAR_FORMAT) + data + b"\0" * (-len(data) % _BLOCK)
+    return _header(name.encode(), len(data)) + data + b"\0" * (-len(data) % _BLOCK)
+
+
+# Of a nameless empty file: time, owner and group 0, mode 644. Only name, size and checksum
+# differ from member to member, and filling them in takes a tenth of what tarfile takes.
+_EMPTY = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
+_NAME, _SIZE, _CHECKSUM = 100, slice(124, 135), slice(148, 156)  # bytes of the header
+
+
+def _header(name: bytes, size: int) -> bytes:
+    if len(name) > _NAME:
+        raise ValueError(f"{name!r} is longer than the {_NAME} bytes of a member's name")
+    header = bytearray(_EMPTY)
+    header[: len(name)] = name
+    header[_SIZE] = b"%011o" % size
+    header[_CHECKSUM] = b" " * 8  # counted as blanks
+    header[_CHECKSUM] = b"%06o\0 " % sum(header)
+    return bytes(header)
 
 
 def end_mark(n_bytes: int) -> bytes:
@@ -46,4 +61,4 @@ def picture_of(sample: bytes) -> memoryview:
 
 
 def _size(sample: bytes, header: int) -> int:
-    return int(sample[header + 124 : header + 135], 8)  # the field `size`, in octal
+    return int(sample[header : header + _BLOCK][_SIZE], 8)

@@ -7,12 +7,15 @@ cut out of its report still says what it rests on.
 from __future__ import annotations
 
 from mien.report.statistics import Statistics
-from mien.runs import JOINT, PRETRAINED
+from mien.runs import CLASSIFIER_DECODED, CLASSIFIER_RAW, CODEC_RD, JOINT, PRETRAINED
 
 STRATEGY_NAMES = {
     PRETRAINED: "pretrained (baseline)",
     "compression-only": "compression-only",
     JOINT: "joint",
+    CODEC_RD: "codec, rate and MSE alone",
+    CLASSIFIER_RAW: "classifier on raw images",
+    CLASSIFIER_DECODED: "classifier on decoded images",
 }
 WEIGHT_NAMES = {"bpp": "rate weight w_bpp", "ce": "CE weight w_ce", "mse": "MSE weight w_mse"}
 SWEEPS = {"fig3a": "bpp", "fig3b": "ce", "fig3c": "mse"}  # the paper's order

@@ -55,8 +55,8 @@ def weight_effect(statistics: Statistics, weight: str) -> Figure:
     places = weight_places([point.value for point in points])
     width = places[-1] - places[0] or 1.0
     reference = [point.setting in statistics.reference for point in points].index(True)
-    for i, strategy in enumerate(statistics.trained):
-        shift = DODGE * width * (i - (len(statistics.trained) - 1) / 2)
+    for i, strategy in enumerate(statistics.swept):
+        shift = DODGE * width * (i - (len(statistics.swept) - 1) / 2)
         runs = [statistics.runs[strategy][point.setting] for point in points]
         shifted = [place + shift for place in places]
         _draw_sweep(accuracy, rate, runs, shifted, strategy, reference)
@@ -68,7 +68,7 @@ def weight_effect(statistics: Statistics, weight: str) -> Figure:
     _log_axis(rate, rate.yaxis)
     if points[0].value == 0 and len(points) > 1:
         _mark_break(rate, (places[0] + places[1]) / 2)
-    handles = [_line(strategy, [], []) for strategy in statistics.trained]
+    handles = [_line(strategy, [], []) for strategy in statistics.swept]
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
     return figure
 

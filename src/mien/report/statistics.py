@@ -14,7 +14,7 @@ from mien.errors import DataError
 from mien.expressions import EXPRESSIONS
 from mien.files import write_json
 from mien.params import LossWeights
-from mien.runs import PRETRAINED, Run
+from mien.runs import CONTROLS, PRETRAINED, Run
 
 DECIMALS = 6  # of every float in the file: beyond them the machine shows, not the data
 MOST_ABSENT = 0.05  # share of resamples without a value that a claim may rest on
@@ -159,6 +159,11 @@ class Statistics(Record):
     def trained(self) -> list[str]:
         """The strategies that train something."""
         return [strategy for strategy in self.strategies if strategy != PRETRAINED]
+
+    @property
+    def swept(self) -> list[str]:
+        """The strategies that are trained at other loss weights too: all but the controls."""
+        return [strategy for strategy in self.trained if strategy not in CONTROLS]
 
 
 def write_statistics(path: Path, statistics: Statistics) -> None:

@@ -1,117 +1,113 @@
-"""Stage `ingest`: a folder in AffectNet's layout becomes `data/index.parquet`."""
+"""Stage `ingest`: AffectNet in whatever layout becomes `data/index.parquet`, checked."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import numpy.typing as npt
 from tqdm import tqdm
 
 from mien import files, paths
-from mien.data import affectnet, split
-from mien.data.affectnet import Sample
+from mien.data import affectnet, checks, findings, index, repeats, split
+from mien.data.affectnet import DataSet, Reader
+from mien.data.checks import Checks, Looked
+from mien.data.index import Row
+from mien.data.layouts.records import PARTS, Fault, Part, Sample
+from mien.data.packed import Packed, pack, unpack
 from mien.data.pool import in_order
 from mien.errors import DataError
 from mien.expressions import EXPRESSIONS
 from mien.params import Data, Params
 
-SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("split", pa.string(), nullable=False),
-        pa.field("label", pa.int64(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
-        pa.field("width", pa.int64(), nullable=False),
-        pa.field("height", pa.int64(), nullable=False),
-        pa.field("valence", pa.float64()),
-        pa.field("arousal", pa.float64()),
-    ]
-)
-
+Booleans = npt.NDArray[np.bool_]
 Counts = dict[str, dict[str, int]]  # by split, then by the name of the expression
-
-
-@dataclass(frozen=True)
-class Row:
-    """A sample in its split."""
-
-    split: str
-    sample: Sample
-
-    @property
-    def key(self) -> str:
-        """Return the name that this image has from here on, such as `train-000017`."""
-        return f"{self.split}-{self.sample.number:06d}"
 
 
 def ingest(params: Params, workers: int) -> None:
     """Decode every image of the data set once and write the index, its manifest last.
 
+    `data/ingest_report.csv` lists what is wrong, also when the stage is refused for it.
+
     Raises:
-        DataError: If an image or an annotation is missing, unreadable or out of range, or a
+        DataError: If no layout is recognised, too many images cannot be used or are repeated,
+            the classes are not those of the release though `data.strict` demands it, or a
             split would be empty.
     """
-    root = Path(params.data.root)
-    train = _samples(root, "train_set", workers)
-    test = _samples(root, "val_set", workers)
-    rows = _rows(train, test, params.data)
-    counts = _counts(rows)
-    _refuse_empty(counts, params.data)
-    _write_index(rows)
-    facts = _facts(rows, train, test)
+    data = params.data
+    found = affectnet.find(data)
+    _say(f"{data.root}: layout {found.layout}: {found.where}")
+    train, test = (_looked(found, part, workers) for part in PARTS)
+    seen = checks.checked(train, test, found.layout, data)
+    findings.write(paths.INGEST_REPORT, seen.findings)
+    _log_checks(seen)
+    checks.refuse(seen, data, paths.INGEST_REPORT)
+    in_val = _in_val(train.samples, data)
+    counts = _counts(_rows(train.samples, in_val, test.samples))
+    _refuse_empty(counts, data)
+    index.write(paths.INDEX, _rows(train.samples, in_val, test.samples))
     files.write_manifest(
         paths.INDEX_MANIFEST,
-        [paths.INDEX],
-        name=params.data.name,
-        root=params.data.root,
+        [paths.INDEX, paths.INGEST_REPORT],
+        name=data.name,
+        root=data.root,
+        layout=found.layout,
+        where=found.where,
         counts=counts,
-        **facts,
+        **seen.facts(),
     )
-    _log(counts, facts)
+    _log_counts(counts)
 
 
-def _samples(root: Path, part: affectnet.Part, workers: int) -> list[Sample]:
-    entries = affectnet.find_images(root, part)
-    read = partial(affectnet.read_sample, root)
-    samples = in_order(read, entries, workers, chunksize=64)
-    return list(tqdm(samples, desc=part, total=len(entries), unit="img"))
+def _looked(found: DataSet, part: Part, workers: int) -> Looked:
+    """Decode every picture of one part; images travel and are kept in packed blocks."""
+    listing = found.parts[part]
+    samples, faults = Packed[Sample](), list(listing.faults)
+    blocks = in_order(partial(_read_block, found.read), listing.entries.blocks(), workers)
+    with tqdm(desc=part, total=len(listing.entries), unit="img") as progress:
+        for block in blocks:
+            seen: list[Sample | Fault] = unpack(block)
+            for image in seen:
+                if isinstance(image, Sample):
+                    samples.append(image)
+                else:
+                    faults.append(image)
+            progress.update(len(seen))
+    faults.sort(key=lambda fault: fault.number)
+    return Looked(part, samples, faults, listing.dropped)
 
 
-def _rows(train: Sequence[Sample], test: Sequence[Sample], data: Data) -> list[Row]:
-    """Return all samples with their splits, sorted by split and number."""
-    in_val = split.carve_val(
-        np.array([sample.number for sample in train], dtype=np.int64),
-        _labels(train),
-        _hashes(train),
+def _read_block(read: Reader, entries: bytes) -> bytes:
+    listed: list[Any] = unpack(entries)
+    return pack([read(entry) for entry in listed])
+
+
+def _in_val(train: Packed[Sample], data: Data) -> Booleans:
+    """Return which samples of train_set become `val`, [n]."""
+    n = len(train)
+    return split.carve_val(
+        np.fromiter((sample.number for sample in train), np.int64, n),
+        np.fromiter((sample.label for sample in train), np.int64, n),
+        repeats.contents_of(train),
         data.val_fraction,
         data.seed,
     )
-    rows = [Row("test", sample) for sample in test]
-    rows += [
-        Row("val" if chosen else "train", sample)
-        for sample, chosen in zip(train, in_val, strict=True)
-    ]
-    return sorted(rows, key=lambda row: (split.SPLITS.index(row.split), row.sample.number))
 
 
-def _labels(samples: Sequence[Sample]) -> split.Integers:
-    return np.array([sample.label for sample in samples], dtype=np.int64)
+def _rows(train: Packed[Sample], in_val: Booleans, test: Packed[Sample]) -> Iterator[Row]:
+    """Yield all samples with their splits, by split and number."""
+    for name, chosen in (("train", False), ("val", True)):
+        for sample, is_val in zip(train, in_val.tolist(), strict=True):
+            if is_val is chosen:
+                yield Row(name, sample)
+    yield from (Row("test", sample) for sample in test)
 
 
-def _hashes(samples: Sequence[Sample]) -> list[str]:
-    return [sample.sha256 for sample in samples]
-
-
-def _counts(rows: Sequence[Row]) -> Counts:
+def _counts(rows: Iterable[Row]) -> Counts:
     """Return the images per split and expression, the absent ones as 0."""
     seen = Counter((row.split, row.sample.label) for row in rows)
     return {
@@ -129,48 +125,37 @@ def _refuse_empty(counts: Counts, data: Data) -> None:
             )
 
 
-def _write_index(rows: Sequence[Row]) -> None:
-    """Write the table with every option that shapes its bytes stated."""
-    columns: dict[str, list[Any]] = {
-        name: [getattr(row.sample, name) for row in rows] for name in SCHEMA.names[2:]
-    }
-    columns["key"] = [row.key for row in rows]
-    columns["split"] = [row.split for row in rows]
-    with files.replacing(paths.INDEX) as temporary:
-        pq.write_table(
-            pa.table(columns, schema=SCHEMA),
-            temporary,
-            version="2.6",
-            compression="zstd",
-            compression_level=3,
-            row_group_size=65_536,
-        )
+def _log_checks(seen: Checks) -> None:
+    for part in seen.parts:
+        counts = {kind: n for kind, n in seen.counted()[part.part].items() if n}
+        _say(f"{part.part}: {part.listed} images listed, {len(part.samples)} usable")
+        for what, numbers in (
+            ("dropped codes", part.dropped),
+            (str(paths.INGEST_REPORT), counts),
+        ):
+            if numbers:
+                _say(f"{part.part}: {what}: {_spelt(numbers)}")
+    if seen.leaked:
+        _say(f"warning: {len(seen.leaked)} test images are also in train_set")
+    if comparison := seen.comparison:
+        if comparison.matches:
+            _say(f"images per class: as in AffectNet's {comparison.release}")
+        else:
+            _say(f"warning: images per class differ from AffectNet's {comparison.release}:")
+            _say(comparison.table())
 
 
-def _facts(
-    rows: Sequence[Row], train: Sequence[Sample], test: Sequence[Sample]
-) -> dict[str, dict[str, Any]]:
-    """Return what a reader of results must know of repeated images; none of them is dropped."""
-    trained_on = set(_hashes(train))
-    leaked = [r.key for r in rows if r.split == "test" and r.sample.sha256 in trained_on]
-    return {
-        "duplicates": {
-            "train_set": split.duplicates(_labels(train), _hashes(train)),
-            "val_set": split.duplicates(_labels(test), _hashes(test)),
-        },
-        "test_images_also_in_train_set": {"count": len(leaked), "keys": leaked},
-    }
-
-
-def _log(counts: Counts, facts: dict[str, dict[str, Any]]) -> None:
+def _log_counts(counts: Counts) -> None:
     for name, of_split in counts.items():
-        listed = ", ".join(f"{expression} {n}" for expression, n in of_split.items())
-        print(f"{name}: {sum(of_split.values())} images: {listed}", file=sys.stderr)
+        _say(f"{name}: {sum(of_split.values())} images: {_spelt(of_split)}")
     for expression in EXPRESSIONS:
         if not any(of_split[expression] for of_split in counts.values()):
-            print(f"warning: no image of {expression} in any split", file=sys.stderr)
-    for part, repeated in facts["duplicates"].items():
-        if repeated["groups"]:
-            print(f"{part}: identical images: {repeated}", file=sys.stderr)
-    if leaked := facts["test_images_also_in_train_set"]["count"]:
-        print(f"warning: {leaked} test images are also in train_set", file=sys.stderr)
+            _say(f"warning: no image of {expression} in any split")
+
+
+def _spelt(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in numbers.items())
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import sys
+from itertools import chain
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from mien import files, paths
 from mien.data import estimate
+from mien.data.packed import Packed
 from mien.data.pictures import Box
 from mien.data.shard_writer import Source, write_shards
 from mien.data.split import SPLITS
 from mien.params import Params
 
+Indexed = dict[str, Packed[Source]]  # by split
+
+BATCH = 4096  # rows as Python objects at a time
 _COLUMNS = ("key", "split", "label", "source", "sha256")
 _CROP = ("crop_x", "crop_y", "crop_width", "crop_height")
 
@@ -27,7 +31,7 @@ def shard(params: Params, workers: int) -> None:
     """
     root = Path(params.data.root)
     sources = _indexed()
-    need = estimate.of([s for split in SPLITS for s in sources[split]], root, params.shards)
+    need = _estimate(params, sources)
     estimate.refuse_shortage(need, paths.SHARDS)
     write_shards(paths.SHARDS_MANIFEST, root, sources, params.shards, params.data.name, workers)
 
@@ -38,18 +42,21 @@ def print_estimate(params: Params, workers: int) -> None:
     Raises:
         DataError: If the index or a source is missing, damaged or changed since `ingest`.
     """
-    sources = _indexed()
-    every = [source for split in SPLITS for source in sources[split]]
-    need = estimate.of(every, Path(params.data.root), params.shards)
-    print(estimate.table(need, params.data.name, workers), file=sys.stdout)
+    need = _estimate(params, _indexed())
+    print(estimate.table(need, params.data.name, workers))
 
 
-def _indexed() -> dict[str, list[Source]]:
+def _estimate(params: Params, sources: Indexed) -> estimate.Estimate:
+    every = Packed(chain.from_iterable(sources.values()))
+    return estimate.of(every, Path(params.data.root), params.shards)
+
+
+def _indexed() -> Indexed:
     """Return the images of every split in the order of the index, which is checked first."""
     files.read_manifest(paths.INDEX_MANIFEST)
-    sources: dict[str, list[Source]] = {split: [] for split in SPLITS}
+    sources: Indexed = {split: Packed() for split in SPLITS}
     table = pq.ParquetFile(paths.INDEX)
-    for part in table.iter_batches(columns=[*_COLUMNS, *_CROP]):
+    for part in table.iter_batches(BATCH, columns=[*_COLUMNS, *_CROP]):
         for key, split, label, source, sha256, *crop in zip(
             *(part.column(name).to_pylist() for name in (*_COLUMNS, *_CROP)), strict=True
         ):

@@ -1,0 +1,1 @@
+"""The forms in which AffectNet lies on disks, one reader each."""
