@@ -34,3 +34,5 @@ check: env ## Check format, types, floors and the workflow's form.
 
 bench: env ## Measure; prints ratios against named peers.
 	@$(RUN) python benchmarks/streams.py
+	@$(RUN) python benchmarks/data.py --quick
+	@$(RUN) python benchmarks/train.py --quick

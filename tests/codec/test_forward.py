@@ -36,9 +36,16 @@ def forgetful():
 
 
 @pytest.fixture
-def without_code(monkeypatch):
-    """Find the graph, but let eager kernels run it: seconds, not minutes."""
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+def graphs(monkeypatch):
+    """List the graphs found; eager kernels run them: seconds, not minutes."""
+    found = []
+
+    def listed(graph, _inputs):
+        found.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=listed))
+    return found
 
 
 def tensors(outputs):
@@ -87,6 +94,18 @@ def test_in_float32_it_is_compressai_bit_for_bit(
     assert torch.equal(our_state, their_state)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_what_no_density_expects_keeps_the_bound_of_its_likelihood(codec, pictures, training):
+    codec.train(training)
+    with torch.no_grad():
+        codec.h_a[-1].bias.add_(300)
+        codec.g_a[-1].bias.add_(300)
+    theirs, _ = seeded(codec, pictures)
+    ours, _ = seeded(training_forward(codec, "float32", compiled=False), pictures)
+    assert all(tensor.min() == torch.tensor(1e-9) for tensor in theirs[1:])
+    assert all(map(torch.equal, ours, theirs))
+
+
 def test_its_gradients_are_compressais(codec, pictures):
     weighting = Weighting(bpp=1.0, mse=0.05, ce=0.0)
     theirs = gradient(codec, codec, pictures, weighting)
@@ -95,10 +114,9 @@ def test_its_gradients_are_compressais(codec, pictures):
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-@pytest.mark.usefixtures("without_code")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_whole_pass_is_one_graph_that_sees_the_noise_of_the_eager_one(
-    codec, pictures, precision
+    codec, pictures, precision, graphs
 ):
     eager = training_forward(codec, precision, compiled=False)
     whole = training_forward(codec, precision, compiled=True)  # a break in it would raise
@@ -108,6 +126,7 @@ def test_the_whole_pass_is_one_graph_that_sees_the_noise_of_the_eager_one(
         if batch == 3:
             assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
             assert torch.equal(state, expected_state)
+    assert len(graphs) == 2  # one of each shape
     weighting = Weighting(bpp=1.0, mse=0.05, ce=0.0)
     reference = gradient(codec, eager, pictures, weighting)
     assert relative_error(gradient(codec, whole, pictures, weighting), reference) < 1e-5
@@ -192,7 +211,9 @@ def test_entropy_models_and_outputs_are_float32_under_a_callers_autocast(codec, 
     assert all(map(torch.equal, exact, seeded(codec, pictures)[0]))
 
 
-def test_likelihoods_are_computed_in_float32(codec, pictures, monkeypatch):
+@pytest.mark.parametrize("training", [True, False])
+def test_likelihoods_are_computed_in_float32(codec, pictures, training, monkeypatch):
+    codec.train(training)
     seen = []
     for model in (codec.entropy_bottleneck, codec.gaussian_conditional):
 

@@ -48,7 +48,12 @@ def test_findings_are_counted_by_kind_with_the_absent_ones():
 def excess(counts, share, of=1000):
     limit = Limit("max_unusable", share, FAULTS, of, "listed images cannot be used")
     name, report = "raw: train_set", "data/r.csv"
-    refuse_excess(name, dict.fromkeys(KINDS, 0) | counts, limit, report)
+    found = [
+        Finding(kind, "train_set", f"{kind}{n}.jpg", "seen")
+        for kind, times in counts.items()
+        for n in range(times)
+    ]
+    refuse_excess(name, found, limit, report)
 
 
 @pytest.mark.parametrize("of", [1000, 3000, 7000, 9000, 287_000])
@@ -68,8 +73,9 @@ def test_a_refusal_names_share_limit_worst_kinds_report_and_key():
         excess(counts, 0.001)
     assert str(caught.value) == (
         "raw: train_set: 45 of 1,000 listed images cannot be used, a share of 0.045, above "
-        "data.max_unusable 0.001: broken 21, missing 20, crop 3: data/r.csv lists them: mend "
-        "or remove them, or raise data.max_unusable"
+        "data.max_unusable 0.001: broken 21, missing 20, crop 3, the first of them "
+        "label0.jpg (seen): data/r.csv lists them all: mend or remove them, or raise "
+        "data.max_unusable"
     )
 
 

@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def params(faces: Faces | None) -> Params:
-    data = Data(name="drawn", root=str(ROOT), faces=faces, val_fraction=0.1, seed=0)
+    data = Data.model_construct(name="drawn", root=str(ROOT), faces=faces)
     return Params.model_construct(data=data)
 
 

@@ -182,8 +182,8 @@ def test_too_many_duplicates_are_refused_and_still_listed(tmp_path):
     refused(
         tmp_path,
         r"raw: train_set: 3 of 27 usable images are the same as an earlier one, a share of "
-        r"0\.1111, above data\.max_duplicates 0\.1: duplicate 2, conflict 1: "
-        r"data/ingest_report\.csv lists them: .*raise data\.max_duplicates",
+        r"0\.1111, above data\.max_duplicates 0\.1: duplicate 2, conflict 1, the first of them train_set/images/502.jpg .*: "
+        r"data/ingest_report\.csv lists them all: .*raise data\.max_duplicates",
         max_duplicates=0.1,
     )
     assert len(report()) == 3
@@ -256,7 +256,7 @@ def test_too_many_unusable_images_are_refused_and_still_listed(tmp_path):
     refused(
         tmp_path,
         r"raw: val_set: 1 of 7 listed images cannot be used, a share of 0\.1429, above "
-        r"data\.max_unusable 0\.14: broken 1: data/ingest_report\.csv lists them",
+        r"data\.max_unusable 0\.14: broken 1, the first of them val_set/images/9\.jpg .*lists them all",
         max_unusable=0.14,
     )
     assert report() == [("broken", "val_set", "val_set/images/9.jpg")]
@@ -293,6 +293,18 @@ def test_the_original_release_is_indexed_with_its_crops(empty, tmp_path, capsys)
             f"{PICTURE_FOLDERS[0]}/{TRAIN_ROWS[number].path}".casefold()
         )
         assert row["sha256"] == files.sha256_of(empty / row["source"])
+
+
+def test_the_report_is_by_row_whenever_an_image_was_found_missing(empty, tmp_path):
+    original_release(empty, train=[*TRAIN_ROWS, Row("9/nobody.jpg", 6)])
+    (path,) = (empty / PICTURE_FOLDERS[0]).glob("11/train05.*")
+    path.unlink()
+    path.symlink_to("nowhere")  # listed like a picture, and missed when it is read
+    ingested(tmp_path, **GENEROUS)
+    assert report()[:-1] == [  # the last one is the leak of every such data set
+        ("missing", "train_set", path.relative_to(empty).as_posix()),
+        ("missing", "train_set", f"{PICTURE_FOLDERS[0]}/9/nobody.jpg"),
+    ]
 
 
 def test_the_faces_of_one_picture_are_on_one_side_and_no_duplicates(empty, tmp_path):

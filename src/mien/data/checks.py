@@ -95,9 +95,9 @@ def refuse(checks: Checks, data: Data, report: Path) -> None:
             the images per class are not those of the release.
     """
     for part in checks.parts:
-        counts = checks.counted()[part.part]
+        own = [finding for finding in checks.findings if finding.part == part.part]
         for limit in _limits(part, data):
-            findings.refuse_excess(f"{data.root}: {part.part}", counts, limit, report)
+            findings.refuse_excess(f"{data.root}: {part.part}", own, limit, report)
     if data.strict and checks.comparison and not checks.comparison.matches:
         raise DataError(
             f"{data.root}: images per class differ from AffectNet's "

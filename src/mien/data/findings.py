@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,24 +58,26 @@ def counted(findings: Sequence[Finding], part: Part) -> dict[str, int]:
     return {kind: seen[kind] for kind in KINDS}
 
 
-def refuse_excess(name: str, counts: Mapping[str, int], limit: Limit, report: Path) -> None:
+def refuse_excess(name: str, findings: Sequence[Finding], limit: Limit, report: Path) -> None:
     """Refuse images of which a larger share than allowed has findings of some kinds.
 
     Args:
         name: Of the images, for the message.
-        counts: Their findings by kind.
+        findings: Of these images.
         limit: What to hold them against.
         report: Where every one of them is listed.
 
     Raises:
         DataError: If the share of such images is above the limit.
     """
-    seen = Counter({kind: counts[kind] for kind in limit.kinds if counts[kind]})
-    if (n := seen.total()) == 0 or n / limit.of <= limit.share:
+    judged = [finding for finding in findings if finding.kind in limit.kinds]
+    if (n := len(judged)) == 0 or n / limit.of <= limit.share:
         return
+    seen = Counter(finding.kind for finding in judged)
     worst = ", ".join(f"{kind} {times:,}" for kind, times in seen.most_common(3))
     raise DataError(
         f"{name}: {n:,} of {limit.of:,} {limit.what}, a share of {n / limit.of:.4g}, above "
-        f"data.{limit.key} {limit.share:g}: {worst}: {report} lists them: mend or remove them, "
-        f"or raise data.{limit.key}"
+        f"data.{limit.key} {limit.share:g}: {worst}, the first of them {judged[0].source} "
+        f"({judged[0].detail}): {report} lists them all: mend or remove them, or raise "
+        f"data.{limit.key}"
     )

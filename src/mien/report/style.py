@@ -19,9 +19,10 @@ COLUMN_CM = 8.8
 PAGE_CM = 18.2
 CM_PER_INCH = 2.54
 
-# matplotlib's petroff6, which survives colour blindness best (arXiv 2107.02270)
+# matplotlib's petroff6, which survives colour blindness best (arXiv 2107.02270); brown is of
+# petroff10: petroff6's purple and red are one grey in print
 BLUE, ORANGE, RED = "#5790fc", "#f89c20", "#e42536"
-PURPLE, GREY, VIOLET = "#964a8b", "#9c9ca1", "#7a21dd"
+BROWN, GREY, VIOLET = "#a96b59", "#9c9ca1", "#7a21dd"
 
 # Dates and program versions would make equal figures differ.
 _METADATA = {
@@ -47,7 +48,7 @@ LOOKS = {
     "compression-only": Look(ORANGE, "s", (0, (5, 1.5, 1.2, 1.5))),
     "joint": Look(RED, "^", "-"),
     "codec-rd": Look(GREY, "D", (0, (3, 1.2))),
-    "classifier-raw": Look(PURPLE, "v", (0, (1.2, 2.4))),
+    "classifier-raw": Look(BROWN, "v", (0, (1.2, 2.4))),
     "classifier-decoded": Look(VIOLET, "P", (0, (5, 1.2, 1.2, 1.2, 1.2, 1.2))),
 }
 RAW_DASH, RAW_COLOR = (0, (4, 2)), "0.35"

@@ -66,8 +66,8 @@ class Found:
 
     start: str  # below the root
     n: int = 0  # pictures
-    renamed: dict[str, str] = field(default_factory=dict)  # those that differ in case
-    missing: set[str] = field(default_factory=set)
+    renamed: dict[str, str] = field(default_factory=dict)  # paths that differ in case
+    missing: dict[str, set[str]] = field(default_factory=dict)  # names by their folder
 
     def __str__(self) -> str:
         """Return the folder."""
@@ -107,15 +107,16 @@ def _found(root: Path, start: str, by_folder: dict[str, set[str]]) -> Found:
         try:
             there = set(names(root / start / folder))
         except (FileNotFoundError, NotADirectoryError):
-            there = set()
-        alike = _by_folded_name(there) if stated - there else {}
-        for name in stated - there:
-            path = f"{folder}/{name}".lstrip("/")
-            if len(only := alike.get(name.casefold(), [])) == 1:
-                found.renamed[path] = f"{folder}/{only[0]}".lstrip("/")
-            else:
-                found.missing.add(path)
-    found.n = sum(map(len, by_folder.values())) - len(found.missing)
+            found.missing[folder] = stated
+            continue
+        absent = stated - there
+        alike = _by_folded_name(there) if absent else {}
+        only = {name: alike.get(name.casefold(), []) for name in absent}
+        for name in absent:
+            if len(only[name]) == 1:
+                found.renamed[f"{folder}/{name}"] = f"{folder}/{only[name][0]}"
+        found.missing[folder] = {name for name in absent if len(only[name]) != 1}
+        found.n += len(stated) - len(found.missing[folder])
     return found
 
 
@@ -130,9 +131,10 @@ def _located(stated: Listing[Entry], found: Found) -> Listing[Entry]:
     """Return a part with the pictures' paths below the root, those not found as faults."""
     entries, faults = Packed[Entry](), list(stated.faults)
     for entry in stated.entries:
-        path = found.renamed.get(entry.source, entry.source)
+        folder, _, name = entry.source.rpartition("/")
+        path = found.renamed.get(f"{folder}/{name}", entry.source)
         source = f"{found.start}/{path}".lstrip("/")
-        if entry.source in found.missing:
+        if name in found.missing[folder]:
             detail = "there is no such file, nor exactly one whose name differs only in case"
             faults.append(Fault(entry.number, "missing", source, detail, entry.label))
         else:
