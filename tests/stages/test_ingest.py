@@ -182,7 +182,8 @@ def test_too_many_duplicates_are_refused_and_still_listed(tmp_path):
     refused(
         tmp_path,
         r"raw: train_set: 3 of 27 usable images are the same as an earlier one, a share of "
-        r"0\.1111, above data\.max_duplicates 0\.1: duplicate 2, conflict 1, the first of them train_set/images/502.jpg .*: "
+        r"0\.1111, above data\.max_duplicates 0\.1: duplicate 2, conflict 1, "
+        r"the first of them train_set/images/502\.jpg .*: "
         r"data/ingest_report\.csv lists them all: .*raise data\.max_duplicates",
         max_duplicates=0.1,
     )
@@ -256,7 +257,8 @@ def test_too_many_unusable_images_are_refused_and_still_listed(tmp_path):
     refused(
         tmp_path,
         r"raw: val_set: 1 of 7 listed images cannot be used, a share of 0\.1429, above "
-        r"data\.max_unusable 0\.14: broken 1, the first of them val_set/images/9\.jpg .*lists them all",
+        r"data\.max_unusable 0\.14: broken 1, the first of them "
+        r"val_set/images/9\.jpg .*lists them all",
         max_unusable=0.14,
     )
     assert report() == [("broken", "val_set", "val_set/images/9.jpg")]
