@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import tarfile
@@ -221,7 +220,7 @@ def test_another_look_is_written_anew(tmp_path, manifest, made, look):
 
 def test_a_changed_sample_rewrites_its_shard_alone(tmp_path, manifest, made):
     splits = noise_splits(tmp_path / "pictures")
-    splits["train"][9] = dataclasses.replace(splits["train"][9], label=7)
+    splits["train"][9] = splits["train"][9]._replace(label=7)
     again(tmp_path, manifest, splits)
     assert made == [f"train-{number:06d}" for number in range(8, 12)]
 
@@ -251,7 +250,7 @@ def test_a_second_writer_is_refused(tmp_path, manifest):
 
 def test_a_crop_is_what_the_shard_shows(tmp_path, manifest):
     splits = noise_splits(tmp_path / "pictures")
-    splits["train"][1] = dataclasses.replace(splits["train"][1], crop=(3, 2, 11, 13))
+    splits["train"][1] = splits["train"][1]._replace(crop=(3, 2, 11, 13))
     again(tmp_path, manifest, splits)
     member, data = members(manifest.parent / "train/train-00000.tar")[3]
     assert member.name == "train-000001.webp"

