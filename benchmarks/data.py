@@ -1,6 +1,6 @@
 """Sharding and reading against img2dataset and a folder of JPEGs; memory against data size.
 
-    python benchmarks/data.py [--quick] [--json FILE] [--only PART]
+    python benchmarks/data.py [--quick] [--json FILE] [--only PART] [--as-drawn]
 
 Every program works on the same drawn faces, in turn, in one process tree; medians of the
 rounds with their spread. A ratio is our throughput over the peer's: more is better. The ones
@@ -27,10 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 0, or 2 after printing why it could not be done."""
     options = measure.parser(__doc__)
     options.add_argument("--only", action="append", choices=PARTS, help="may be repeated")
+    options.add_argument(
+        "--as-drawn", action="store_true", help="sources of quality 95, 4:4:4, not 90, 4:2:0"
+    )
     args = options.parse_args(argv)
     parts = args.only or (PARTS[:2] if args.quick else PARTS)
     try:
-        table = numbers(parts, quick=args.quick)
+        table = numbers(parts, quick=args.quick, as_drawn=args.as_drawn)
         measure.write_results(args.json, table, threads=1)
     except MienError as error:
         print(f"benchmarks/data.py: {error}", file=sys.stderr)
@@ -38,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def numbers(parts: Sequence[str], *, quick: bool) -> dict[str, float]:
+def numbers(parts: Sequence[str], *, quick: bool, as_drawn: bool) -> dict[str, float]:
     """Return the flat table of some parts, measured on faces that are drawn first."""
     with tempfile.TemporaryDirectory(prefix="mien-benchmark-") as name:
         scratch = Path(name)
         drawn = scratch / "drawn"
-        workspace.draw(drawn, *((400, 100) if quick else (1600, 400)))
+        workspace.draw(drawn, *((400, 100) if quick else (1600, 400)), as_drawn)
         table: dict[str, float] = {}
         if "sharding" in parts:
             table |= sharding.measure(

@@ -1,8 +1,6 @@
 """Against a real server on this machine; nothing here leaves it."""
 
-import argparse
 import hashlib
-import os
 import subprocess
 import threading
 import time
@@ -11,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import torch
 
 from mien import download
 from mien.errors import CheckpointError
@@ -249,70 +246,3 @@ def test_a_file_in_git_lfs_is_known_by_its_pointer_which_is_not_taken_for_it(tmp
     assert verify(path) is None
     path.write_bytes(CONTENT[1:])
     assert verify(path) is not None
-
-
-STATE = {f"layer.{i}": torch.full((3, 2), float(i)) for i in range(4)}
-
-
-def test_tensors_are_read_from_where_they_are(tmp_path):
-    path = tmp_path / "weights.pt"
-    torch.save({"model": STATE, "epoch": 3}, path)
-    read = download.tensors_in(path, "model")
-    assert all(torch.equal(read[name], STATE[name]) for name in STATE)
-    with pytest.raises(CheckpointError, match=r"weights\.pt: no state dict, which"):
-        download.tensors_in(path)
-    with pytest.raises(CheckpointError, match=r"weights\.pt: no state dict at `state`"):
-        download.tensors_in(path, "state")
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_a_file_cut_anywhere_is_one_error(tmp_path, zipped):
-    path = tmp_path / "weights.pt"
-    torch.save(STATE, path, _use_new_zipfile_serialization=zipped)
-    whole = path.read_bytes()
-    for size in range(0, len(whole), 7):
-        path.write_bytes(whole[:size])
-        with pytest.raises(CheckpointError, match=r"weights\.pt: .*cut short"):
-            download.tensors_in(path)
-
-
-class Hostile:
-    def __init__(self, mark):
-        self.mark = mark
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.mark),)
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_objects_are_named_and_never_unpickled(tmp_path, zipped):
-    path = tmp_path / "weights.pt"
-    for extra, name in (
-        (argparse.Namespace(lr=1.0), r"argparse\.Namespace"),
-        (Hostile(tmp_path / "mark"), r"posix\.mkdir"),
-    ):
-        content = {"model": STATE, "options": extra}
-        torch.save(content, path, _use_new_zipfile_serialization=zipped)
-        with pytest.raises(CheckpointError, match=rf"weights\.pt: holds a {name} beside"):
-            download.tensors_in(path, "model")
-    assert not (tmp_path / "mark").exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({}, None),
-        ({"layer.1": None}, "`layer.1` is missing:"),
-        ({"extra": torch.zeros(1)}, "`extra` is unknown:"),
-        ({"layer.3": torch.zeros(2, 3)}, "`layer.3` has shape [2, 3], not [3, 2]:"),
-        ({"layer.0": None, "extra": torch.zeros(1)}, "`layer.0` is missing (and 1 more):"),
-    ],
-)
-def test_a_tensor_missing_unknown_or_misshapen_is_named(change, said):
-    seen = {name: t for name, t in {**STATE, **change}.items() if t is not None}
-    if said is None:
-        return download.check_names(Path("file.pt"), seen, STATE, "a model")
-    with pytest.raises(CheckpointError) as caught:
-        download.check_names(Path("file.pt"), seen, STATE, "a model")
-    assert str(caught.value).startswith(f"file.pt: not a model: {said} use ")
-    return None

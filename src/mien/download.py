@@ -1,23 +1,17 @@
-"""Weights files that others publish: fetched once into a cache, verified at every use.
-
-They are pickles: `tensors_in` reads them, and executes nothing that they hold.
-"""
+"""Weights files that others publish: fetched once into a cache, verified at every use."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
-import pickle
-import re
-import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -25,22 +19,10 @@ from tqdm import tqdm
 
 from mien.errors import CheckpointError
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 Verify: TypeAlias = Callable[[Path], str | None]  # what is wrong with a file; None: nothing
 
 SILENCE = 30.0  # seconds without a byte before a connection counts as broken
 CHUNK = 1 << 18  # bytes between two looks at the progress bar
-# What torch.load raises on a file cut anywhere, in its format of today and that before 1.6.
-DAMAGE = (
-    RuntimeError,
-    EOFError,
-    LookupError,
-    ValueError,
-    struct.error,
-    pickle.UnpicklingError,
-)
 LFS = b"version https://git-lfs.github.com/spec/v1\n"
 
 
@@ -120,60 +102,6 @@ def git_blob(path: Path) -> str:
     header = b"blob %d\0" % path.stat().st_size
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.sha1(header)).hexdigest()
-
-
-def tensors_in(path: Path, key: str | None = None) -> dict[str, Tensor]:
-    """Return the tensors of a file that `torch.save` wrote, by name.
-
-    Args:
-        path: The file.
-        key: Where in it the state dict is; null: it is all there is.
-
-    Raises:
-        CheckpointError: If the file is damaged or holds anything but tensors by name.
-    """
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except DAMAGE as error:
-        raise CheckpointError(f"{path}: {_why_not_read(error)}") from None
-    state = content if key is None else _at(content, key)
-    if not isinstance(state, Mapping) or not all(map(torch.is_tensor, state.values())):
-        where = "" if key is None else f" at `{key}`"
-        raise CheckpointError(
-            f"{path}: no state dict{where}, which is tensors by name: not the published file"
-        )
-    return dict(state)
-
-
-def check_names(
-    path: Path, seen: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str
-) -> None:
-    """Refuse a state dict in which a tensor is missing, unknown or of another shape.
-
-    Args:
-        path: Where `seen` comes from.
-        seen: The file's tensors.
-        expected: The model's.
-        what: The model, for the message.
-
-    Raises:
-        CheckpointError: It names the first such tensor and counts the others.
-    """
-    wrong = [f"`{name}` is missing" for name in expected if name not in seen]
-    wrong += [f"`{name}` is unknown" for name in seen if name not in expected]
-    wrong += [
-        f"`{name}` has shape {list(seen[name].shape)}, not {list(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in seen and seen[name].shape != tensor.shape
-    ]
-    if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise CheckpointError(
-            f"{path}: not {what}: {wrong[0]}{more}: use the published file, or weights "
-            "trained here"
-        )
 
 
 @contextmanager
@@ -260,17 +188,3 @@ def _blob_of_pointer(path: Path) -> str:
         oid = hashlib.file_digest(file, "sha256").hexdigest()
     pointer = LFS + f"oid sha256:{oid}\nsize {path.stat().st_size}\n".encode()
     return hashlib.sha1(b"blob %d\0" % len(pointer) + pointer).hexdigest()
-
-
-def _at(content: Any, key: str) -> Any:
-    return content.get(key) if isinstance(content, Mapping) else None
-
-
-def _why_not_read(error: Exception) -> str:
-    if refused := re.search(r"(?:Unsupported global:|unsupported) GLOBAL ([\w.]+)", str(error)):
-        return (
-            f"holds a {refused[1]} beside tensors, or is cut short: it is not unpickled, "
-            "which could run any code: use the published file"
-        )
-    kind = type(error).__name__
-    return f"cut short or not a file of torch.save ({kind}): delete it and fetch it again"

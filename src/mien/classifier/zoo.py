@@ -13,15 +13,14 @@ from mien.classifier.resnet18 import Classifier, load_classifier, load_state, ne
 from mien.download import (
     cache_folder,
     check,
-    check_names,
     fetch,
     named_by_git,
     named_by_sha256,
-    tensors_in,
 )
 from mien.errors import CheckpointError
 from mien.params import LIBREFACE
 from mien.params import Classifier as Section
+from mien.tensors import check_names, tensors_in
 
 # Not reachable when this was written. `/raw/` leads to the content of a file in git LFS too,
 # as the repository has kept some. Newer releases put a RepVGG under the name `resnet.pt`.

@@ -12,13 +12,12 @@ from mien.codec.model import Codec, codec_from, load_codec, new_codec, zoo_chann
 from mien.download import (
     cache_folder,
     check,
-    check_names,
     fetch,
     named_by_sha256,
-    tensors_in,
 )
 from mien.errors import CheckpointError
 from mien.params import ZOO
+from mien.tensors import check_names, tensors_in
 
 # Made from the weights, and sized by them: a new codec has none to compare with.
 TABLES = ("_quantized_cdf", "_cdf_length", "_offset", "scale_table")

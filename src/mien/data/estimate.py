@@ -12,7 +12,7 @@ from mien.data.shard_writer import Source, sample
 from mien.errors import DataError
 from mien.params import Shards
 
-SAMPLED = 64  # images, evenly spaced: the mean size of 64 faces is within 5 % of all
+SAMPLED = 64  # images, evenly spaced
 MARGIN = 1.1  # on the disk space asked for
 AFFECTNET = 291_650  # images of the 8-label release: 287,651 and 3,999
 INDEX_BYTES = 120  # of a sample's row in the index beside its shard

@@ -1,7 +1,7 @@
 """Pictures of any kind to upright 8-bit RGB, cropped, resized, and coded for a shard.
 
 A picture is an array, uint8 [H, W, 3], RGB. libjpeg-turbo decodes what it can: its pixels are
-Pillow's, bit for bit, at half the cost. Pillow does all the rest.
+Pillow's, bit for bit, and faster. Pillow does all the rest.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def resized(picture: Picture, size: int, filter: Filter) -> Picture:
         size: Pixels.
         filter: `bilinear`, `bicubic` and `lanczos` are Pillow's, as in LibreFace and
             torchvision: antialiased when they reduce, `bicubic` with a = -0.5.
-            `opencv-bicubic` is seven times as fast and img2dataset's way: INTER_CUBIC
+            `opencv-bicubic` is faster and img2dataset's way: INTER_CUBIC
             (a = -0.75) to enlarge, INTER_AREA when a side is reduced.
     """
     if filter == "opencv-bicubic":

@@ -63,7 +63,7 @@ class OpenShard:
         return region
 
 
-@functools.lru_cache(maxsize=64)  # a few neighbours are in use; each index takes 300 kB
+@functools.lru_cache(maxsize=64)  # a few neighbours are in use at a time
 def opened(manifest: Path, name: str, n_bytes: int, samples_sha256: str) -> OpenShard:
     """Return a shard after comparing it with its manifest, sample by sample later.
 

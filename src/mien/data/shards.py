@@ -45,6 +45,7 @@ class Reader:
 
     manifest: Path
     format: pictures.Format
+    count: int  # samples
     shards: list[dict[str, Any]]
 
     def shard(self, number: int) -> OpenShard:
@@ -62,7 +63,7 @@ Place = tuple[int, int]  # of a sample: its shard's number in the split, its row
 
 def count(manifest: Path, split: str) -> int:
     """Return the number of samples in a split, 0 included."""
-    return int(_split(manifest, split)["count"])
+    return int(_split(manifest, split)[0]["count"])
 
 
 def labels_of(manifest: Path, split: str) -> npt.NDArray[np.int64]:
@@ -85,7 +86,7 @@ def read_split(manifest: Path, split: str, limit: int | None = None) -> Batch:
         DataError: If the split is empty, or a sample is missing or not what the manifest says.
     """
     reader = _reader(manifest, split)
-    n_images = _available(manifest, split, limit)
+    n_images = _available(reader, limit)
     return _batch(_ahead(reader, islice(_in_order(reader), n_images)), n_images)
 
 
@@ -128,7 +129,7 @@ def training_batches(
         epoch: Another epoch makes another order, and with `limit` another choice.
         limit: Images per epoch at most, null for the whole split.
         start: Samples of this epoch that were seen before: it goes on behind them. They are
-            neither read nor decoded; a million are passed over in a second.
+            neither read nor decoded.
 
     Raises:
         DataError: If no batch can be filled (at once), or a sample is missing or not what the
@@ -136,7 +137,7 @@ def training_batches(
         ValueError: If `start` is not a position in the epoch.
     """
     reader = _reader(manifest, split)
-    n_images = _available(manifest, split, limit)
+    n_images = _available(reader, limit)
     if n_images < batch_size:
         raise DataError(
             f"{manifest}: an epoch of {n_images} images of split {split} fills no batch of "
@@ -173,25 +174,24 @@ def epoch_order(counts: list[int], seed: int, epoch: int) -> Iterator[Place]:
     yield from buffer
 
 
-def _split(manifest: Path, split: str) -> dict[str, Any]:
-    """Return what the manifest says of one split."""
-    splits = read_manifest(manifest)["splits"]
-    if split not in splits:
-        raise DataError(f"{manifest}: has no split {split!r}, only {', '.join(splits)}")
-    of_split: dict[str, Any] = splits[split]
-    return of_split
+def _split(manifest: Path, split: str) -> tuple[dict[str, Any], pictures.Format]:
+    """Return what the manifest says of one split, and the pictures' format."""
+    facts = read_manifest(manifest)
+    if split not in facts["splits"]:
+        known = ", ".join(facts["splits"])
+        raise DataError(f"{manifest}: has no split {split!r}, only {known}")
+    return facts["splits"][split], facts["format"]
 
 
-def _available(manifest: Path, split: str, limit: int | None) -> int:
-    n_images = count(manifest, split)
-    return n_images if limit is None else min(limit, n_images)
+def _available(reader: Reader, limit: int | None) -> int:
+    return reader.count if limit is None else min(limit, reader.count)
 
 
 def _reader(manifest: Path, split: str) -> Reader:
-    shards: list[dict[str, Any]] = _split(manifest, split)["shards"]
-    if not shards:
+    of_split, format = _split(manifest, split)
+    if not of_split["shards"]:
         raise DataError(f"{manifest}: split {split} has no images")
-    return Reader(manifest, read_manifest(manifest)["format"], shards)
+    return Reader(manifest, format, of_split["count"], of_split["shards"])
 
 
 def _in_order(reader: Reader) -> Iterator[Place]:

@@ -48,7 +48,7 @@ def finetune(params: Params, run: Run) -> None:
     """
     section = params.finetune
     torch.manual_seed(section.seed)
-    config = run_config(params, run) | {"setting": run.setting, "inputs": _inputs(run)}
+    config = run_config(params, run) | {"setting": run.setting, "inputs": _inputs(params, run)}
     keeper = keeper_for("finetune", config | {"code": code("finetune")}, params.compute)
     task, plan = prepared(params, run)
     history = train(
@@ -138,11 +138,11 @@ def _schedule(section: Finetune, owners: list[Optimizer]) -> optimizers.Schedule
     return optimizers.Plateau(owners, section.lr_factor, section.lr_patience)
 
 
-def _inputs(run: Run) -> list[dict[str, str]]:
+def _inputs(params: Params, run: Run) -> list[dict[str, str]]:
     """Return the digests of all that a training starts from."""
     manifests = [paths.manifest_of(paths.CLASSIFIER)]
     if run.setting != ALL:
-        quality = int(run.setting[1])
+        quality = setting_named(params, run.setting).quality
         manifests.append(paths.manifest_of(paths.codec(quality)))
     digests = [files.read_manifest(manifest)["files"] for manifest in manifests]
     return [*digests, {"shards": files.sha256_of(paths.SHARDS_MANIFEST)}]

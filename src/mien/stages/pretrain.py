@@ -31,7 +31,7 @@ from mien.training.loss import Weighting
 from mien.training.reader import Reader
 from mien.training.resume import Keeper, Row
 
-CLASSIFIER_CLIP_NORM = 5.0  # lets nearly every step pass; it catches the first ones
+CLASSIFIER_CLIP_NORM = 5.0  # what the committed weights were trained with
 
 Model = TypeVar("Model")
 

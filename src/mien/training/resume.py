@@ -7,7 +7,6 @@ optimisers, schedule, generators, the position in the data, and what was found s
 
 from __future__ import annotations
 
-import pickle
 import shutil
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from mien.errors import CheckpointError
 from mien.files import replacing
+from mien.tensors import DAMAGE
 
 Row = dict[str, float]
 
@@ -107,7 +107,7 @@ def _random() -> dict[str, Any]:
 def _read(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, *DAMAGE) as error:
         raise CheckpointError(
             f"{path}: not the state of a training: {' '.join(str(error).split())}: delete its "
             "folder to begin anew"
