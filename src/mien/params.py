@@ -233,6 +233,8 @@ class Compute(Section):
     compile: bool  # the codec's forward and backward pass, by torch.compile
     max_skipped: NonNegativeInt  # steps of an epoch left out since their loss was not finite
     save_seconds: NonNegativeFloat  # between saved states; a killed training goes on from one
+    devices: PositiveInt  # processes of one fine-tuning, a GPU each: they share every batch
+    tensorboard: bool  # event files of fine-tunings below logs/tensorboard
 
 
 class Evaluate(Section):
@@ -265,6 +267,15 @@ class Params(Section):
             raise ValueError(
                 f"sweep.quality {self.sweep.quality} is not one of "
                 f"codec.qualities {list(self.codec.qualities)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _devices_divide_a_batch(self) -> Params:
+        if self.finetune.batch_size % self.compute.devices:
+            raise ValueError(
+                f"finetune.batch_size {self.finetune.batch_size} cannot be divided by "
+                f"compute.devices {self.compute.devices}: every device takes an equal part"
             )
         return self
 

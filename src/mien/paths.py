@@ -15,6 +15,7 @@ SHARDS = Path("data/shards")
 SHARDS_MANIFEST = SHARDS / "manifest.json"
 MODELS = Path("models")
 WORK = Path("work")
+TENSORBOARD = Path("logs/tensorboard")
 CLASSIFIER = MODELS / "classifier.safetensors"
 METRICS = Path("metrics.json")
 TABLES = Path("tables")

@@ -42,7 +42,8 @@ finetune:
    schedule: plateau, lr_factor: 0.5, lr_patience: 1, patience: 2, val_images: null,
    seed: 0}
 compute:
-  {precision: float32, compile: false, max_skipped: 0, save_seconds: 300}
+  {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, devices: 1,
+   tensorboard: false}
 evaluate: {batch_size: 4, examples: 2, resamples: 10, seed: 0}
 """
 

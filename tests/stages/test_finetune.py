@@ -3,69 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn import functional as F
 
 from mien import paths
+from mien.classifier.resnet18 import load_classifier
+from mien.codec.model import LAMBDAS, load_codec
 from mien.data import shards
 from mien.errors import MienError
-from mien.runs import ALL, TRAINS_CLASSIFIER, TRAINS_CODEC, Run
+from mien.runs import TRAINS_CLASSIFIER, TRAINS_CODEC, Run, loss_weights
 from mien.stages import finetune as stage
 from mien.stages.finetune import finetune, prepared
-from mien.stages.ingest import ingest
-from mien.stages.pretrain import pretrain_classifier, pretrain_codec
-from mien.stages.shard import shard
 from mien.tensors import load_tensors
 from mien.training.codec_task import CodecTask
-from tests.data.conftest import affectnet_folder, load
-
-RUNS = {
-    strategy: Run(strategy, ALL if strategy == "classifier-raw" else "q1")
-    for strategy in (
-        "compression-only",
-        "joint",
-        "codec-rd",
-        "classifier-raw",
-        "classifier-decoded",
-    )
-}
-PARAMS = {
-    "pretrain": {"evaluations": 1},
-    "finetune": {"epochs": 2, "lr": 1e-3, "classifier_lr": 1e-3},
-    "compute": {"save_seconds": 0.0},
-}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Return a folder with shards of 18 training pictures and pretrained models."""
-    folder = tmp_path_factory.mktemp("finetune")
-    before = Path.cwd()
-    os.chdir(folder)
-    affectnet_folder(folder / "raw")
-    params = load(folder, **PARAMS)
-    ingest(params, workers=1)
-    shard(params, workers=1)
-    pretrain_codec(params, 1)
-    pretrain_classifier(params)
-    os.chdir(before)
-    return folder
-
-
-@pytest.fixture
-def params(home, monkeypatch):
-    monkeypatch.chdir(home)
-    yield load(home, **PARAMS)
-    for path in [*home.glob("results/*/*/*"), *home.glob("work/*/*")]:
-        path.unlink()
+from tests.data.conftest import load
+from tests.support.trainings import PARAMS, RUNS
 
 
 def start():
@@ -133,23 +94,34 @@ def test_without_cross_entropy_compression_only_is_codec_rd(home, params):
 
 def test_the_best_val_loss_is_that_of_the_checkpoint(params):
     run = RUNS["joint"]
-    tensors = trained(params, run)
+    finetune(params, run)
     lines = (paths.run_folder(run) / "history.csv").read_text().splitlines()
     rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
     (best,) = [row for row in rows if row["best"] == "1"]
 
-    task, _ = prepared(params, run)
-    task.set_weights({k: v for k, v in tensors.items() if "_cdf" not in k} | tables_of(task))
-    seen = task.evaluate(shards.split_batches(paths.SHARDS_MANIFEST, "val", 4))
-    assert seen["loss"] == pytest.approx(float(best["val_loss"]), rel=1e-4)
-
-
-def tables_of(task):
-    return {
-        f"codec.{name}": tensor
-        for name, tensor in task.codec.state_dict().items()
-        if "_cdf" in name or "_offset" in name
+    codec = load_codec(paths.checkpoint(run))[0].eval()
+    classifier = load_classifier(paths.checkpoint(run), params.classifier)[0].eval()
+    val = shards.read_split(paths.SHARDS_MANIFEST, "val")
+    x = val.images.contiguous().float() / 255
+    with torch.no_grad():
+        out = codec(x)  # CompressAI's own forward pass, rounded, tables made
+        logits = classifier(out["x_hat"].clamp(0, 1))
+    bits = sum(-p.double().log2().sum() for p in out["likelihoods"].values())
+    weights = loss_weights(params, run)
+    expected = {
+        "bpp": (bits / (len(x) * x.shape[-1] * x.shape[-2])).item(),
+        "mse": 255**2 * F.mse_loss(out["x_hat"], x).item(),
+        "ce": F.cross_entropy(logits, val.labels).item(),
     }
+    assert {term: float(best[f"val_{term}"]) for term in expected} == pytest.approx(
+        expected, rel=1e-4
+    )
+    total = (
+        weights.bpp * expected["bpp"]
+        + weights.mse * LAMBDAS[1] * expected["mse"]
+        + weights.ce * expected["ce"]
+    )
+    assert float(best["val_loss"]) == pytest.approx(total, rel=1e-4)
 
 
 class KilledError(Exception):
@@ -160,8 +132,8 @@ def interrupted(monkeypatch, params, run, after):
     """Train until `after` steps are done, then die."""
     original = stage.prepared
 
-    def dying(params, run):
-        task, plan = original(params, run)
+    def dying(params, run, team):
+        task, plan = original(params, run, team)
         step, done = task.step, iter(range(after))
 
         def counted(batch, number):
@@ -188,9 +160,10 @@ def test_a_training_that_dies_at_random_steps_ends_as_one_that_did_not(
     for path in paths.run_folder(run).iterdir():
         path.unlink()
 
-    rng = random.Random(0)
-    for _ in range(5):
-        interrupted(monkeypatch, params, run, rng.randrange(1, 4))  # 18 steps in all
+    n_batches = shards.count(paths.SHARDS_MANIFEST, "train") // params.finetune.batch_size
+    deaths = sorted(random.Random(0).sample(range(1, n_batches * params.finetune.epochs), 10))
+    for before, step in pairwise([0, *deaths]):
+        interrupted(monkeypatch, params, run, step - before)
     finetune(params, run)
     for path in paths.run_folder(run).iterdir():
         assert path.read_bytes() == expected[path.name], path.name
@@ -229,3 +202,17 @@ def test_other_params_do_not_go_on_from_this_state(home, params, monkeypatch):
 def test_a_run_that_params_do_not_name_is_refused(params):
     with pytest.raises(MienError, match="setting 'q7' is not in params"):
         finetune(params, Run("joint", "q7"))
+
+
+def test_tensorboard_shows_the_history_on_request(home, params):
+    run = RUNS["codec-rd"]
+    finetune(params, run)
+    assert not paths.TENSORBOARD.exists()
+    finetune(load(home, **(PARAMS | {"compute": {"tensorboard": True}})), run)
+    folder = paths.TENSORBOARD / run.strategy / run.setting
+    shown = EventAccumulator(str(folder)).Reload().Scalars("val/loss")
+    lines = (paths.run_folder(run) / "history.csv").read_text().splitlines()
+    rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines]
+    assert [event.value for event in shown] == pytest.approx(
+        [float(row["val_loss"]) for row in rows[2:]], rel=1e-5
+    )

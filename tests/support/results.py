@@ -61,7 +61,8 @@ finetune:
   val_images: null
   seed: 5
 compute:
-  {precision: float32, compile: false, max_skipped: 0, save_seconds: 300}
+  {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, devices: 1,
+   tensorboard: false}
 evaluate: {batch_size: 8, examples: 4, resamples: 200, seed: 7}
 """
 

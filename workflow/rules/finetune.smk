@@ -17,7 +17,7 @@ rule finetune:
         "logs/finetune/{strategy}/{setting}.tsv"
     threads: workflow.cores
     resources:
-        gpu=1,
+        gpu=PARAMS.compute.devices,
     params:
         config=lambda w: run_config(PARAMS, Run(w.strategy, w.setting)),
         code=code("finetune"),

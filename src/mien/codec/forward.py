@@ -31,6 +31,7 @@ from torch import Tensor
 
 from mien.codec.model import Codec
 from mien.errors import ParamsError
+from mien.share import WHOLE, Share
 
 Outputs: TypeAlias = dict[str, Any]  # x_hat [B, 3, H, W]; likelihoods {y, z}; float32
 Noise: TypeAlias = tuple[Tensor, Tensor]  # z: [N, 1, B * H/64 * W/64]; y: [B, M, H/16, W/16]
@@ -40,7 +41,7 @@ DOWNSAMPLING = 64
 
 
 def training_forward(
-    codec: Codec, precision: str, compiled: bool
+    codec: Codec, precision: str, compiled: bool, share: Share = WHOLE
 ) -> Callable[[Tensor], Outputs]:
     """Return what a training step calls in place of `codec(x)`; it follows `codec.training`.
 
@@ -55,6 +56,7 @@ def training_forward(
             models are float32 always, under a caller's autocast too.
         compiled: Compile the training pass as one graph (half a minute at the first batch, and
             again for another batch shape). Rounded (eval) passes are never compiled.
+        share: Of each batch: x is that part of it, and gets that part of the noise.
 
     Raises:
         ParamsError: If `compiled` and there is no C++ compiler.
@@ -71,7 +73,7 @@ def training_forward(
     def forward(x: Tensor) -> Outputs:
         if any(side % DOWNSAMPLING for side in x.shape[-2:]):
             raise ValueError(f"sides must be multiples of {DOWNSAMPLING}: {tuple(x.shape)}")
-        return noisy(x, _noise(codec, x)) if codec.training else rounded(x, None)
+        return noisy(x, _noise(codec, x, share)) if codec.training else rounded(x, None)
 
     return forward
 
@@ -89,9 +91,10 @@ def _require_compiler() -> None:
         ) from None
 
 
-def _noise(codec: Codec, x: Tensor) -> Noise:
+def _noise(codec: Codec, x: Tensor, share: Share) -> Noise:
     """Draw U(-1/2, 1/2) for z, then for y, in the order in memory of CompressAI's own draw."""
-    n_pictures, _, height, width = x.shape
+    _, _, height, width = x.shape
+    n_pictures = share.total(len(x))
     n_z = n_pictures * (height // DOWNSAMPLING) * (width // DOWNSAMPLING)
     z = torch.empty(codec.N, 1, n_z, device=x.device)
     # A convolution answers in channels-last order when its input or its weights have it.
@@ -102,7 +105,9 @@ def _noise(codec: Codec, x: Tensor) -> Noise:
         device=x.device,
         memory_format=torch.channels_last if last else torch.contiguous_format,
     )
-    return z.uniform_(-0.5, 0.5), y.uniform_(-0.5, 0.5)
+    z.uniform_(-0.5, 0.5)
+    y.uniform_(-0.5, 0.5)
+    return z[:, :, share.part(n_z)], y[share.part(n_pictures)]
 
 
 def _outputs(codec: Codec, dtype: torch.dtype, x: Tensor, noise: Noise | None) -> Outputs:

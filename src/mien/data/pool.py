@@ -31,12 +31,12 @@ def in_order(
         yield from map(function, items)
         return
     # Not forked: pyarrow's threads may hold a lock that a forked child would wait for forever.
-    with ProcessPoolExecutor(n_processes, get_context("spawn"), _end_with_parent) as pool:
+    with ProcessPoolExecutor(n_processes, get_context("spawn"), end_with_parent) as pool:
         yield from pool.map(function, items, chunksize=chunksize)
 
 
-def _end_with_parent() -> None:
-    """Watch the parent: an orphan would go on writing beside the run that replaces it."""
+def end_with_parent() -> None:
+    """End when the parent does: an orphan would write beside the run that replaces it."""
     Thread(target=_wait_for_the_end, daemon=True).start()
 
 

@@ -24,6 +24,7 @@ import torch
 from mien.data import pictures, tars
 from mien.data.shard_access import OpenShard, opened, read_manifest
 from mien.errors import DataError
+from mien.share import WHOLE, Share
 
 BUFFER = 2048  # samples among which an epoch's next one is drawn
 DECODERS = min(16, os.cpu_count() or 1)  # threads: decoding is outside Python's lock
@@ -115,6 +116,7 @@ def training_batches(
     epoch: int,
     limit: int | None,
     start: int = 0,
+    share: Share = WHOLE,
 ) -> Iterator[Batch]:
     """Return one epoch in shuffled full batches, the same for the same seed and epoch.
 
@@ -130,6 +132,8 @@ def training_batches(
         limit: Images per epoch at most, null for the whole split.
         start: Samples of this epoch that were seen before: it goes on behind them. They are
             neither read nor decoded.
+        share: Of each batch: its other samples are neither read nor decoded. It has to divide
+            `batch_size`.
 
     Raises:
         DataError: If no batch can be filled (at once), or a sample is missing or not what the
@@ -148,7 +152,9 @@ def training_batches(
     counts = [shard["count"] for shard in reader.shards]
     stop = n_images - (n_images - start) % batch_size
     places = islice(epoch_order(counts, seed, epoch), start, stop)
-    return _batches(_ahead(reader, places), batch_size)
+    own = range(batch_size)[share.part(batch_size)]
+    shared = (place for n, place in enumerate(places) if n % batch_size in own)
+    return _batches(_ahead(reader, shared), len(own))
 
 
 def epoch_order(counts: list[int], seed: int, epoch: int) -> Iterator[Place]:

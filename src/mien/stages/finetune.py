@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mien import files, paths
-from mien.classifier.resnet18 import load_classifier, record_of
+from mien.classifier.resnet18 import Classifier, load_classifier, record_of
 from mien.codec.forward import training_forward
 from mien.codec.model import LAMBDAS, load_codec, make_tables
 from mien.data import shards
@@ -21,13 +21,14 @@ from mien.provenance import source_commit
 from mien.runs import (
     ALL,
     CLASSIFIER_DECODED,
-    JOINT,
+    TRAINS_CLASSIFIER,
     TRAINS_CODEC,
     Run,
     loss_weights,
     run_config,
     setting_named,
 )
+from mien.share import Share
 from mien.source import code
 from mien.stages.resumed import keeper_for
 from mien.tensors import save_tensors
@@ -36,32 +37,49 @@ from mien.training.classifier_task import ClassifierTask
 from mien.training.codec_task import CodecTask
 from mien.training.data import Epochs
 from mien.training.engine import Plan, train, write_history
+from mien.training.events import Events
 from mien.training.loss import Weighting
 from mien.training.reader import Reader
+from mien.training.team import ALONE, Team, together
 
 
 def finetune(params: Params, run: Run) -> None:
     """Train one run from the pretrained models, or go on; write checkpoint and history.
 
     Raises:
+        ParamsError: If it cannot be done on so many devices.
         TrainingError: If its loss keeps being not finite.
     """
+    together(params.compute.devices, _finetune, params, run)
+
+
+def _finetune(team: Team, params: Params, run: Run) -> None:
     section = params.finetune
     torch.manual_seed(section.seed)
     config = run_config(params, run) | {"setting": run.setting, "inputs": _inputs(params, run)}
-    keeper = keeper_for("finetune", config | {"code": code("finetune")}, params.compute)
-    task, plan = prepared(params, run)
+    keeper = keeper_for(
+        "finetune", config | {"code": code("finetune")}, params.compute, writes=team.leads
+    )
+    task, plan = prepared(params, run, team)
     history = train(
         task,
         plan,
         Epochs(
-            paths.SHARDS_MANIFEST, section.batch_size, section.seed, section.images_per_epoch
+            paths.SHARDS_MANIFEST,
+            section.batch_size,
+            section.seed,
+            section.images_per_epoch,
+            team.share,
         ),
         lambda: shards.split_batches(
             paths.SHARDS_MANIFEST, "val", params.evaluate.batch_size, section.val_images
         ),
         keeper,
+        team,
+        _events(params, run, team),
     )
+    if not team.leads:
+        return
     if isinstance(task, CodecTask):
         make_tables(task.codec.cpu())
     write_history(paths.run_folder(run) / "history.csv", history)
@@ -69,19 +87,24 @@ def finetune(params: Params, run: Run) -> None:
     keeper.remove()
 
 
-def prepared(params: Params, run: Run) -> tuple[CodecTask | ClassifierTask, Plan]:
+def prepared(
+    params: Params, run: Run, team: Team = ALONE
+) -> tuple[CodecTask | ClassifierTask, Plan]:
     """Return what a run trains, from the pretrained models, and for how long."""
     section = params.finetune
-    classifier, _ = load_classifier(paths.CLASSIFIER, params.classifier)
+    classifier: Classifier = placed(load_classifier(paths.CLASSIFIER, params.classifier)[0])
+    trained = run.strategy in TRAINS_CLASSIFIER
+    if trained and section.update_batch_norm:
+        classifier = team.synchronised(classifier)
     reader = Reader(
-        placed(classifier),
+        classifier,
         params.classifier.output,
-        trained=run.strategy not in TRAINS_CODEC or run.strategy == JOINT,
+        trained=trained,
         update_batch_norm=section.update_batch_norm,
     )
     reader.freeze()
     make = _codec_task if run.strategy in TRAINS_CODEC else _classifier_task
-    task, owners = make(params, run, reader)
+    task, owners = make(params, run, reader, team)
     name = f"{run.strategy} {run.setting}"
     plan = Plan(
         name,
@@ -93,7 +116,9 @@ def prepared(params: Params, run: Run) -> tuple[CodecTask | ClassifierTask, Plan
     return task, plan
 
 
-def _codec_task(params: Params, run: Run, reader: Reader) -> tuple[CodecTask, list[Optimizer]]:
+def _codec_task(
+    params: Params, run: Run, reader: Reader, team: Team
+) -> tuple[CodecTask, list[Optimizer]]:
     section = params.finetune
     quality = setting_named(params, run.setting).quality
     codec = placed(load_codec(paths.codec(quality))[0])
@@ -110,14 +135,15 @@ def _codec_task(params: Params, run: Run, reader: Reader) -> tuple[CodecTask, li
         optimizer,
         auxiliary,
         section.clip_norm,
-        _augment(section),
-        training_forward(codec, params.compute.precision, params.compute.compile),
+        _augment(section, team.share),
+        training_forward(codec, params.compute.precision, params.compute.compile, team.share),
+        team,
     )
     return task, [optimizer, auxiliary]
 
 
 def _classifier_task(
-    params: Params, run: Run, reader: Reader
+    params: Params, run: Run, reader: Reader, team: Team
 ) -> tuple[ClassifierTask, list[Optimizer]]:
     section = params.finetune
     optimizer = optimizers.main_optimizer(
@@ -128,7 +154,14 @@ def _classifier_task(
     shown: inputs.Shown = inputs.raw
     if run.strategy == CLASSIFIER_DECODED:
         shown = inputs.decoded(placed(load_codec(paths.codec_of(run))[0]))
-    task = ClassifierTask(reader, optimizer, section.clip_norm, _augment(section), shown)
+    task = ClassifierTask(
+        reader,
+        optimizer,
+        section.clip_norm,
+        _augment(section, team.share),
+        shown,
+        team=team,
+    )
     return task, [optimizer]
 
 
@@ -169,12 +202,19 @@ def _record(params: Params, run: Run) -> dict[str, Any]:
     return record
 
 
-def _augment(section: Finetune) -> inputs.Augment:
-    return partial(_mirrored, seed=section.seed) if section.flip else _unchanged
+def _events(params: Params, run: Run, team: Team) -> Events:
+    watched = params.compute.tensorboard and team.leads
+    return Events(paths.TENSORBOARD / run.strategy / run.setting if watched else None)
 
 
-def _mirrored(images: Tensor, step: int, seed: int) -> Tensor:
-    return augment.flipped(images, augment.generator(seed, step))
+def _augment(section: Finetune, share: Share) -> inputs.Augment:
+    if not section.flip:
+        return _unchanged
+    return partial(_mirrored, seed=section.seed, share=share)
+
+
+def _mirrored(images: Tensor, step: int, seed: int, share: Share) -> Tensor:
+    return augment.flipped(images, augment.generator(seed, step), share)
 
 
 def _unchanged(images: Tensor, _step: int) -> Tensor:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from mien.share import WHOLE, Share
+
 
 def generator(seed: int, step: int) -> Generator:
     """Return the generator of one training step, on the CPU."""
     return torch.Generator().manual_seed((seed << 32) + step)
 
 
-def flipped(images: Tensor, random: Generator) -> Tensor:
-    """Mirror each picture of [B, 3, H, W] left to right with probability 1/2."""
-    chosen = torch.rand(len(images), generator=random) < 0.5
+def flipped(images: Tensor, random: Generator, share: Share = WHOLE) -> Tensor:
+    """Mirror each picture of [B, 3, H, W] left to right with probability 1/2.
+
+    Args:
+        images: Those of one share of a batch.
+        random: In the same state in every share.
+        share: Which one.
+    """
+    drawn = torch.rand(total := share.total(len(images)), generator=random)
+    chosen = drawn[share.part(total)] < 0.5
     return torch.where(chosen.reshape(-1, 1, 1, 1), images.flip(-1), images)
 
 

@@ -22,6 +22,7 @@ from mien.training.inputs import Augment, Shown
 from mien.training.optimizers import clip
 from mien.training.reader import Reader
 from mien.training.resume import Row
+from mien.training.team import ALONE, Team
 
 
 class ClassifierTask:
@@ -36,6 +37,7 @@ class ClassifierTask:
         shown: Shown,
         class_weights: Tensor | None = None,
         label_smoothing: float = 0.0,
+        team: Team = ALONE,
     ) -> None:
         """Join the classifier with what trains it.
 
@@ -45,8 +47,10 @@ class ClassifierTask:
             clip_norm: Of its gradients.
             augment: Changes the pictures of a training step.
             shown: Makes of 8-bit pictures what the classifier sees, in `evaluate` too.
-            class_weights: Of the cross entropy in training, [8]; None: all 1.
+            class_weights: Of the cross entropy in training, [8]; None: all 1. Not for a team: a
+                weighted mean over a batch is not that of its parts' means.
             label_smoothing: In training.
+            team: Who trains the same weights on other parts of each batch.
         """
         self.reader = reader
         self.optimizer = optimizer
@@ -55,6 +59,7 @@ class ClassifierTask:
         self.shown = shown
         self.class_weights = class_weights
         self.label_smoothing = label_smoothing
+        self.team = team
 
     def step(self, batch: Batch, step: int) -> Row:
         """Train on one batch; a loss or gradient that is not finite changes no weight."""
@@ -66,14 +71,16 @@ class ClassifierTask:
             weight=self.class_weights,
             label_smoothing=self.label_smoothing,
         )
-        if not math.isfinite(loss.item()):
-            return {"loss": loss.item(), "gradient_norm": math.nan}
+        row = self.team.means({"loss": loss.item()})
+        if not math.isfinite(row["loss"]):
+            return row | {"gradient_norm": math.nan}
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.team.average_gradients(self.optimizer)
         norm = clip(self.optimizer, self.clip_norm).item()
         if math.isfinite(norm):
             self.optimizer.step()
-        return {"loss": loss.item(), "gradient_norm": norm}
+        return row | {"gradient_norm": norm}
 
     @torch.inference_mode()
     def evaluate(self, batches: Iterable[Batch]) -> Row:

@@ -19,6 +19,7 @@ from mien.training.loss import Weighting, bits_per_pixel, scaled_mse
 from mien.training.optimizers import clip
 from mien.training.reader import Reader
 from mien.training.resume import Row
+from mien.training.team import ALONE, Team
 
 Forward = Callable[[Tensor], dict[str, Any]]  # x [B, 3, H, W] -> x_hat, likelihoods
 
@@ -36,6 +37,7 @@ class CodecTask:
         clip_norm: float,
         augment: Augment,
         forward: Forward | None = None,
+        team: Team = ALONE,
     ) -> None:
         """Join what is trained with what trains it.
 
@@ -48,6 +50,7 @@ class CodecTask:
             clip_norm: Of the gradients of all that `optimizer` owns.
             augment: Changes the pictures of a training step.
             forward: Computes what `codec` would, faster; None: the codec itself.
+            team: Who trains the same weights on other parts of each batch.
         """
         self.codec = codec
         self.reader = reader
@@ -57,6 +60,7 @@ class CodecTask:
         self.clip_norm = clip_norm
         self.augment = augment
         self.forward = forward or codec
+        self.team = team
 
     def step(self, batch: Batch, step: int) -> Row:
         """Train on one batch, with additive uniform noise in place of rounding.
@@ -72,11 +76,13 @@ class CodecTask:
         terms, _ = self._terms(raw(images), batch.labels.to(device()), reader)
         loss = self.weighting.total(terms)
         row = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+        row = self.team.means(row)
         if not math.isfinite(row["loss"]):
             return row | {"gradient_norm": math.nan}
         self.optimizer.zero_grad(set_to_none=True)
         self.auxiliary.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.team.average_gradients(self.optimizer)
         row["gradient_norm"] = clip(self.optimizer, self.clip_norm).item()
         if math.isfinite(row["gradient_norm"]):
             self.optimizer.step()

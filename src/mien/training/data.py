@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mien.data import shards
 from mien.data.shards import Batch
+from mien.share import WHOLE, Share
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Epochs:
         batch_size: Images per batch.
         seed: Of the order.
         limit: Images per epoch at most; null: all.
+        share: Of each batch.
     """
 
     manifest: Path
     batch_size: int
     seed: int
     limit: int | None
+    share: Share = WHOLE
 
     def steps(self, epoch: int) -> int:  # noqa: ARG002 - all epochs are alike
         """Return the number of batches in an epoch."""
@@ -42,6 +45,7 @@ class Epochs:
             epoch,
             self.limit,
             start * self.batch_size,
+            self.share,
         )
 
 

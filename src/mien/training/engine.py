@@ -20,8 +20,10 @@ from tqdm import tqdm
 from mien.data.shards import Batch
 from mien.errors import TrainingError
 from mien.files import write_json, write_text
+from mien.training.events import NOWHERE, Events
 from mien.training.optimizers import Schedule
 from mien.training.resume import Keeper, Progress, Row
+from mien.training.team import ALONE, Team
 
 
 class Task(Protocol):
@@ -103,19 +105,36 @@ def train(
     batches: Batches,
     val_batches: Callable[[], Iterable[Batch]],
     keeper: Keeper,
+    team: Team = ALONE,
+    events: Events = NOWHERE,
 ) -> list[Row]:
     """Train, or go on, set the weights with the best val loss, and return a row per epoch.
 
     Row 0 is the start, before any step: a training that never helps leaves its input as it was.
 
+    Args:
+        task: What is trained.
+        plan: For how long.
+        batches: The training data; in a team, this process's share of it.
+        val_batches: Returns the validation data, all of it.
+        keeper: Of the state; in a team it writes in the leader alone.
+        team: Who trains together. The leader looks at `val`, and its weights are set.
+        events: What is to be watched.
+
     Raises:
         TrainingError: If more steps than allowed had a loss that was not finite.
     """
-    progress = _continued(task, plan, keeper) or _begun(task, plan, val_batches, keeper)
+
+    def validated() -> Row:
+        return team.of_leader(lambda: task.evaluate(val_batches()))
+
+    progress = _continued(task, plan, keeper, team) or _begun(task, plan, validated, keeper)
+    events.begin(_steps_before(batches, progress) + progress.steps)
     while not plan.ended(progress):
         rate = task.rate()
-        means = _one_epoch(task, plan, batches, progress, keeper)
-        row = _row(progress.epoch, progress, rate, means, task.evaluate(val_batches()))
+        means = _one_epoch(task, plan, batches, progress, keeper, team, events)
+        row = _row(progress.epoch, progress, rate, means, validated())
+        events.epoch(_steps_before(batches, progress) + progress.steps, row)
         plan.schedule.step(progress.epoch, row["val_loss"])
         if row["val_loss"] < progress.history[progress.best]["val_loss"]:
             progress.best = progress.epoch
@@ -123,7 +142,9 @@ def train(
         history = [*progress.history, row]
         progress = Progress(progress.epoch + 1, history=history, best=progress.best)
         keeper.save(progress, _state(task, plan))
-    task.set_weights(keeper.load_best(progress.best))
+    events.end()
+    if team.leads:
+        task.set_weights(keeper.load_best(progress.best))
     best = progress.history[progress.best]
     return [row | {"best": float(row is best)} for row in progress.history]
 
@@ -138,23 +159,24 @@ def write_history(path: Path, history: list[Row]) -> None:
     write_text(path, text.getvalue())
 
 
-def _begun(
-    task: Task, plan: Plan, val_batches: Callable[[], Iterable[Batch]], keeper: Keeper
-) -> Progress:
+def _begun(task: Task, plan: Plan, validated: Callable[[], Row], keeper: Keeper) -> Progress:
     progress = Progress()
-    progress.history = [_row(0, progress, task.rate(), {}, task.evaluate(val_batches()))]
+    progress.history = [_row(0, progress, task.rate(), {}, validated())]
     keeper.save_best(0, task.weights())
     keeper.save(progress, _state(task, plan))
     return progress
 
 
-def _continued(task: Task, plan: Plan, keeper: Keeper) -> Progress | None:
-    if (found := keeper.load()) is None:
+def _continued(task: Task, plan: Plan, keeper: Keeper, team: Team) -> Progress | None:
+    found = keeper.load()
+    team.wait()  # or one would find what the leader, finding nothing, has begun to write
+    if found is None:
         return None
     progress, state = found
     task.set_state(state["task"])
     plan.schedule.set_state(state["schedule"])
-    print(f"{plan.name}: goes on in epoch {progress.epoch} behind step {progress.steps}")
+    if team.leads:
+        print(f"{plan.name}: goes on in epoch {progress.epoch} behind step {progress.steps}")
     return progress
 
 
@@ -162,13 +184,24 @@ def _state(task: Task, plan: Plan) -> dict[str, Any]:
     return {"task": task.state(), "schedule": plan.schedule.state()}
 
 
+def _steps_before(batches: Batches, progress: Progress) -> int:
+    """Return the steps of the epochs that are done."""
+    return sum(batches.steps(epoch) for epoch in range(1, progress.epoch))
+
+
 def _one_epoch(
-    task: Task, plan: Plan, batches: Batches, progress: Progress, keeper: Keeper
+    task: Task,
+    plan: Plan,
+    batches: Batches,
+    progress: Progress,
+    keeper: Keeper,
+    team: Team,
+    events: Events,
 ) -> Row:
     """Train on the rest of an epoch and return the mean of each term over all of it."""
-    earlier = sum(batches.steps(epoch) for epoch in range(1, progress.epoch))
+    earlier = _steps_before(batches, progress)
     rest = batches(progress.epoch, progress.steps)
-    with _bar(plan, batches, progress) as bar:
+    with _bar(plan, batches, progress, shown=team.leads) as bar:
         for batch in rest:
             progress.steps += 1
             terms = task.step(batch, earlier + progress.steps)
@@ -176,15 +209,16 @@ def _one_epoch(
                 for term, value in terms.items():
                     progress.sums[term] = progress.sums.get(term, 0.0) + value
             else:
-                _skip(plan, progress, terms, batch, keeper)
+                _skip(plan, progress, terms, team.joined(batch.keys), keeper)
+            events.step(earlier + progress.steps, terms)
             bar.set_postfix(_shown(_means(progress)), refresh=False)
-            bar.update(len(batch.keys))
+            bar.update(team.share.total(len(batch.keys)))
             if keeper.due():
                 keeper.save(progress, _state(task, plan))
     return _means(progress)
 
 
-def _bar(plan: Plan, batches: Batches, progress: Progress) -> tqdm[Any]:
+def _bar(plan: Plan, batches: Batches, progress: Progress, *, shown: bool) -> tqdm[Any]:
     """Return the bar of an epoch: images per second, the time left, means of the terms."""
     return tqdm(
         desc=f"{plan.name} {progress.epoch}/{plan.epochs}",
@@ -193,25 +227,28 @@ def _bar(plan: Plan, batches: Batches, progress: Progress) -> tqdm[Any]:
         unit="img",
         mininterval=5.0,
         leave=False,
+        disable=not shown,
     )
 
 
-def _skip(plan: Plan, progress: Progress, terms: Row, batch: Batch, keeper: Keeper) -> None:
+def _skip(plan: Plan, progress: Progress, terms: Row, keys: list[str], keeper: Keeper) -> None:
     """Count a step that changed nothing; stop when there were too many."""
     progress.skipped += 1
     path = keeper.folder / f"not-finite-{progress.epoch}-{progress.steps}.json"
-    facts = {"epoch": progress.epoch, "step": progress.steps, "keys": batch.keys}
-    write_json(path, facts | {"terms": {name: str(value) for name, value in terms.items()}})
+    facts = {"epoch": progress.epoch, "step": progress.steps, "keys": keys}
+    if keeper.writes:
+        write_json(path, facts | {"terms": {name: str(value) for name, value in terms.items()}})
     told = (
         f"{plan.name}: epoch {progress.epoch}, step {progress.steps}: not finite: "
-        f"{_shown(terms)}, images {', '.join(batch.keys[:4])}.. ({path})"
+        f"{_shown(terms)}, images {', '.join(keys[:4])}.. ({path})"
     )
     if progress.skipped > plan.max_skipped:
         raise TrainingError(
             f"{told}: {progress.skipped} steps of the epoch left out, compute.max_skipped is "
             f"{plan.max_skipped}: lower the learning rate, or look at those images"
         )
-    tqdm.write(f"{told}: left out")
+    if keeper.writes:
+        tqdm.write(f"{told}: left out")
 
 
 def _means(progress: Progress) -> Row:

@@ -48,18 +48,24 @@ class Progress:
 class Keeper:
     """The folder of one training's state."""
 
-    def __init__(self, folder: Path, seconds: float) -> None:
-        """Keep a state in `folder`, at most every `seconds` and after each epoch."""
+    def __init__(self, folder: Path, seconds: float, *, writes: bool = True) -> None:
+        """Keep a state in `folder`, at most every `seconds` and after each epoch.
+
+        Of several processes that train together one `writes`; all of them read.
+        """
         self.folder = folder
         self.seconds = seconds
+        self.writes = writes
         self._saved_at = time.monotonic()
 
     def due(self) -> bool:
         """Return whether it is time to save within an epoch."""
-        return time.monotonic() - self._saved_at >= self.seconds
+        return self.writes and time.monotonic() - self._saved_at >= self.seconds
 
     def save(self, progress: Progress, state: Mapping[str, Any]) -> None:
         """Write everything that decides the steps to come, replacing the last state."""
+        if not self.writes:
+            return
         self._write("state", {"progress": asdict(progress), "task": state, "random": _random()})
         for path in self.folder.glob("best-*.pt"):
             if path.name != f"best-{progress.best}.pt":
@@ -68,7 +74,8 @@ class Keeper:
 
     def save_best(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
         """Write the weights of the epoch that is the best so far, before its state."""
-        self._write(f"best-{epoch}", weights)
+        if self.writes:
+            self._write(f"best-{epoch}", weights)
 
     def load(self) -> tuple[Progress, dict[str, Any]] | None:
         """Return the last state and set the generators to it; None if there is none.
@@ -82,7 +89,7 @@ class Keeper:
         state = _read(path)
         torch.set_rng_state(state["random"]["cpu"])
         if torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+            torch.cuda.set_rng_state(state["random"]["cuda"])
         return Progress(**state["progress"]), state["task"]
 
     def load_best(self, epoch: int) -> dict[str, Tensor]:
@@ -100,7 +107,8 @@ class Keeper:
 
 
 def _random() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    """Return the generators' states, which are the same in processes that train together."""
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
