@@ -209,6 +209,15 @@ def test_shards_of_too_few_pictures_are_refused(indexed, tmp_path):
         sharding.compared(tmp_path, sharding.Size(1, 60, {"png6": 61}))
 
 
+def test_the_floor_of_a_jpeg_shard_codes_its_pictures(drawn, monkeypatch):
+    floor, coded = benchmark("floor"), []
+    encode = floor.pictures.encoded
+    monkeypatch.setattr(floor.pictures, "encoded", lambda *a: coded.append(encode(*a)))
+    floor.work(drawn, 7)
+    assert len(set(coded)) == 7
+    assert floor.cost(drawn, 7).cpu_seconds > 0
+
+
 def test_sharding_compares_each_format_with_its_peer(monkeypatch, drawn, tmp_path):
     """Commands with costs that are known: a start of 3 CPU s, then so much an image."""
     sharding, workspace = benchmark("sharding"), benchmark("workspace")
@@ -228,6 +237,7 @@ def test_sharding_compares_each_format_with_its_peer(monkeypatch, drawn, tmp_pat
 
     monkeypatch.setattr(workspace.Workspace, "ingest", lambda m, _: cost(3 + count(m) * 0.001))
     monkeypatch.setattr(workspace.Workspace, "shard", shard)
+    monkeypatch.setattr(sharding.floor, "cost", lambda _, count: cost(3 + count * 0.001))
     monkeypatch.setattr(sharding.img2dataset, "installed", lambda: Path("img2dataset"))
     monkeypatch.setattr(sharding.img2dataset, "shard", peer)
     monkeypatch.setattr(sharding, "compared", lambda *_: {})
@@ -239,6 +249,7 @@ def test_sharding_compares_each_format_with_its_peer(monkeypatch, drawn, tmp_pat
             "shard_webp_bicubic_over_img2dataset": 4,
             "shard_webp_bicubic_over_img2dataset_png1": 1.5,
             "shard_jpg_over_img2dataset": 4,
+            "shard_jpg_bound_over_img2dataset": 8,
             "shard_jpg_bicubic_over_img2dataset": 2,
             "ingest_images_per_cpu_second": 1000,
         }

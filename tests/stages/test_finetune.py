@@ -92,7 +92,10 @@ def test_without_cross_entropy_compression_only_is_codec_rd(home, params):
     assert not all(torch.equal(rd[name], other[name]) for name in rd)
 
 
-def test_the_best_val_loss_is_that_of_the_checkpoint(params):
+@pytest.mark.usefixtures("params")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_best_val_loss_is_that_of_the_checkpoint(home, precision):
+    params = load(home, **(PARAMS | {"compute": {"precision": precision}}))
     run = RUNS["joint"]
     finetune(params, run)
     lines = (paths.run_folder(run) / "history.csv").read_text().splitlines()

@@ -149,6 +149,21 @@ def test_a_changed_reference_weight_trains_what_uses_it(finished, tmp_path):
     assert planned(folder)["finetune"] == 4  # q1 and q3 of both; q3-ce0.5 keeps its weights
 
 
+def test_a_fine_tuning_on_several_devices_asks_for_as_many(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["compute"]["devices"] = 2
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    assert planned(folder) == {}  # what was trained on one is as good
+    tree["loss"]["ce"] = 0.07
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    listed = snakemake(folder, "-n").stdout
+    asked = re.findall(
+        r"^rule (\w+):(?:\n .*)*\n +resources: .*\bgpu=2\b", listed, re.MULTILINE
+    )
+    assert asked == ["finetune"] * 4
+
+
 def test_the_papers_preset_plans_its_whole_grid(tmp_path):
     shutil.copy(ROOT / "presets/affectnet.yaml", tmp_path / "params.yaml")
     (tmp_path / "data/raw/affectnet").mkdir(parents=True)

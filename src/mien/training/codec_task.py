@@ -49,7 +49,7 @@ class CodecTask:
             auxiliary: Of the quantiles.
             clip_norm: Of the gradients of all that `optimizer` owns.
             augment: Changes the pictures of a training step.
-            forward: Computes what `codec` would, faster; None: the codec itself.
+            forward: Computes in a step what `codec` would, faster; None: the codec itself.
             team: Who trains the same weights on other parts of each batch.
         """
         self.codec = codec
@@ -73,7 +73,8 @@ class CodecTask:
             self.reader.train_mode()
         images = self.augment(batch.images, step)
         reader = self.reader if self.weighting.ce else None
-        terms, _ = self._terms(raw(images), batch.labels.to(device()), reader)
+        x = raw(images)
+        terms, _ = self._terms(x, self.forward(x), batch.labels.to(device()), reader)
         loss = self.weighting.total(terms)
         row = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
         row = self.team.means(row)
@@ -93,7 +94,10 @@ class CodecTask:
 
     @torch.inference_mode()
     def evaluate(self, batches: Iterable[Batch]) -> Row:
-        """Return means over all pictures, latents rounded: loss, its terms, accuracy in %."""
+        """Return means over all pictures, latents rounded: loss, its terms, accuracy in %.
+
+        By the codec itself, whatever computes it faster in a step: encoding will use that.
+        """
         self.codec.eval()
         if self.reader:
             self.reader.classifier.eval()
@@ -105,7 +109,8 @@ class CodecTask:
         n = 0
         for batch in batches:
             labels = batch.labels.to(device())
-            terms, logits = self._terms(raw(batch.images), labels, self.reader)
+            x = raw(batch.images)
+            terms, logits = self._terms(x, self.codec(x), labels, self.reader)
             if logits is not None:
                 terms["accuracy"] = 100.0 * (logits.argmax(1) == labels).float().mean()
             for name, term in terms.items():
@@ -145,9 +150,8 @@ class CodecTask:
         return lr
 
     def _terms(
-        self, x: Tensor, labels: Tensor, reader: Reader | None
+        self, x: Tensor, out: Mapping[str, Any], labels: Tensor, reader: Reader | None
     ) -> tuple[dict[str, Tensor], Tensor | None]:
-        out = self.forward(x)
         terms = {
             "bpp": bits_per_pixel(out["likelihoods"], x.numel() // x.shape[1]),
             "mse": scaled_mse(out["x_hat"], x),
