@@ -34,6 +34,8 @@ def pretrain_config(params: Params, section: str) -> dict[str, Any]:
     own: dict[str, Any] = getattr(params, section).model_dump(mode="json")
     if own["weights"] != SCRATCH:
         return own
+    compute = {"max_skipped"} | ({"precision", "compile"} if section == "codec" else set())
+    own["compute"] = params.compute.model_dump(mode="json", include=compute)
     return own | params.pretrain.model_dump(mode="json")
 
 

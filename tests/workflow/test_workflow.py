@@ -149,6 +149,16 @@ def test_a_changed_reference_weight_trains_what_uses_it(finished, tmp_path):
     assert planned(folder)["finetune"] == 4  # q1 and q3 of both; q3-ce0.5 keeps its weights
 
 
+def test_another_precision_trains_every_codec_again_and_no_classifier(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["compute"]["precision"] = "bfloat16"
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    jobs = planned(folder)
+    assert jobs["pretrain_codec"] == len(tree["codec"]["qualities"])
+    assert "pretrain_classifier" not in jobs
+
+
 def test_a_fine_tuning_on_several_devices_asks_for_as_many(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
