@@ -87,9 +87,10 @@ class Keeper:
         if not path.is_file():
             return None
         state = _read(path)
-        torch.set_rng_state(state["random"]["cpu"])
-        if torch.cuda.is_available():
-            torch.cuda.set_rng_state(state["random"]["cuda"])
+        random = state["random"]
+        torch.set_rng_state(random["cpu"])
+        if torch.cuda.is_available() and random["cuda"] is not None:  # saved on a GPU, too
+            torch.cuda.set_rng_state(random["cuda"])
         return Progress(**state["progress"]), state["task"]
 
     def load_best(self, epoch: int) -> dict[str, Tensor]:

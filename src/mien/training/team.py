@@ -53,7 +53,7 @@ class Team:
         """Return the mean of each value over the processes; NaN if it is that in one."""
         if self._fabric is None:
             return row
-        # float64: the sums of float32 values are exact, whatever their order.
+        # float64, so that the order of a sum does not show in what is logged.
         values = torch.tensor(list(row.values()), dtype=torch.float64, device=device())
         reduced: torch.Tensor = self._fabric.all_reduce(values, reduce_op="mean")  # type: ignore[assignment]
         return dict(zip(row, reduced.tolist(), strict=True))
