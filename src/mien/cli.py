@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         ("decode", _decode, "read them back, classify and measure the pictures"),
     ):
         run = _add(commands, name, command, text)
-        run.add_argument("strategy", help="pretrained, compression-only or joint")
+        run.add_argument("strategy", help="such as joint; pretrained is the baseline")
         run.add_argument("setting", help="such as q3 or q3-ce0.1")
     _add(commands, "summarise", _summarise, "metrics.json and the statistics behind the tables")
     _add(commands, "tables", _tables, "tables/ in Markdown, LaTeX and CSV")
