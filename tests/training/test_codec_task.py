@@ -150,7 +150,13 @@ def test_a_reader_without_weight_costs_nothing_in_training(trained_codec, batch)
     assert "ce" not in task.step(batch, 1)
 
 
-def test_terms_are_unweighted_and_the_loss_is_their_weighted_sum(trained_codec, batch):
-    row = new_task(trained_codec, bpp=2.0, mse=0.5, ce=3.0).step(batch, 1)
-    total = 2.0 * row["bpp"] + 0.5 * row["mse"] + 3.0 * row["ce"]
-    assert row["loss"] == pytest.approx(total, rel=1e-5)
+def test_each_term_is_told_unweighted_and_weighted_and_the_loss_is_their_sum(
+    trained_codec, batch
+):
+    weights = {"bpp": 2.0, "mse": 0.5, "ce": 3.0}
+    task = new_task(trained_codec, **weights)
+    for row in (task.step(batch, 1), task.evaluate([batch])):
+        weighted = {name: weight * row[name] for name, weight in weights.items()}
+        assert {name: row[f"weighted_{name}"] for name in weights} == pytest.approx(weighted)
+        assert row["loss"] == pytest.approx(sum(weighted.values()), rel=1e-5)
+    assert "weighted_ce" not in new_task(trained_codec, ce=0.0).step(batch, 1)

@@ -76,8 +76,7 @@ class CodecTask:
         x = raw(images)
         terms, _ = self._terms(x, self.forward(x), batch.labels.to(device()), reader)
         loss = self.weighting.total(terms)
-        row = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
-        row = self.team.means(row)
+        row = self.team.means(self.weighting.row(loss, terms))
         if not math.isfinite(row["loss"]):
             return row | {"gradient_norm": math.nan}
         self.optimizer.zero_grad(set_to_none=True)
@@ -94,7 +93,7 @@ class CodecTask:
 
     @torch.inference_mode()
     def evaluate(self, batches: Iterable[Batch]) -> Row:
-        """Return means over all pictures, latents rounded: loss, its terms, accuracy in %.
+        """Return means over all pictures, latents rounded: loss, terms, accuracy in %.
 
         By the codec itself, whatever computes it faster in a step: encoding will use that.
         """
@@ -117,8 +116,7 @@ class CodecTask:
                 sums[name] = sums.get(name, 0.0) + term.item() * len(labels)
             n += len(labels)
         means = {name: torch.tensor(value / n) for name, value in sums.items()}
-        loss = self.weighting.total(means)
-        return {"loss": loss.item()} | {name: mean.item() for name, mean in means.items()}
+        return self.weighting.row(self.weighting.total(means), means)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of `codec.*`, and of `classifier.*` when it is trained."""

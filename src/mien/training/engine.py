@@ -37,8 +37,8 @@ class Task(Protocol):
             step: Counted from 1 over all epochs; what is random in the data depends on it.
 
         Returns:
-            The terms of the loss before the step, unweighted, `loss` and `gradient_norm` among
-            them. If one of these two is not finite, nothing was changed.
+            The terms of the loss before the step, `loss` and `gradient_norm` among them. If
+            one of these two is not finite, nothing was changed.
         """
 
     def evaluate(self, batches: Iterable[Batch]) -> Row:
@@ -211,7 +211,8 @@ def _one_epoch(
             else:
                 _skip(plan, progress, terms, team.joined(batch.keys), keeper)
             events.step(earlier + progress.steps, terms)
-            bar.set_postfix(_shown(_means(progress)), refresh=False)
+            means = {k: v for k, v in _means(progress).items() if not k.startswith("weighted_")}
+            bar.set_postfix(_shown(means), refresh=False)
             bar.update(team.share.total(len(batch.keys)))
             if keeper.due():
                 keeper.save(progress, _state(task, plan))

@@ -34,19 +34,26 @@ class Weighting:
         """Return the weights of section `loss` at the quality whose lambda is `lmbda`."""
         return cls(bpp=weights.bpp, mse=weights.mse * lmbda, ce=weights.ce)
 
-    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """Return the loss of unweighted terms `bpp`, `mse` and, unless its weight is 0, `ce`.
+    def weighted(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what each of `bpp`, `mse` and `ce` adds to the loss, by its name.
 
         A term of weight 0 is left out, not multiplied by 0: it may be infinite or absent.
         """
-        parts = [
-            weight * terms[name]
-            for name, weight in (("bpp", self.bpp), ("mse", self.mse), ("ce", self.ce))
-            if weight
-        ]
+        weights = {"bpp": self.bpp, "mse": self.mse, "ce": self.ce}
+        return {name: weight * terms[name] for name, weight in weights.items() if weight}
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return the sum of what unweighted terms add to the loss."""
+        parts = list(self.weighted(terms).values())
         if not parts:
             raise ValueError("all loss weights are 0: there is nothing to train for")
         return torch.stack(parts).sum()
+
+    def row(self, loss: Tensor, terms: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return `loss`, each term by its name, and what it adds to the loss: `weighted_*`."""
+        weighted = {f"weighted_{name}": term for name, term in self.weighted(terms).items()}
+        every = {"loss": loss, **terms, **weighted}
+        return {name: value.item() for name, value in every.items()}
 
 
 def bits_per_pixel(likelihoods: Mapping[str, Tensor], n_pixels: int) -> Tensor:
