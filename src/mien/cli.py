@@ -59,8 +59,8 @@ def parser() -> argparse.ArgumentParser:
     pack.add_argument("folder", type=Path, help="what codec.weights can then name")
     for name, command, text in (
         ("finetune", _finetune, "train one run"),
-        ("encode", _encode, "write the test set as one run's bitstreams"),
-        ("decode", _decode, "read them back, classify and measure the pictures"),
+        ("encode-run", _encode_run, "write the test set as one run's bitstreams"),
+        ("decode-run", _decode_run, "read them back, classify and measure the pictures"),
     ):
         run = _add(commands, name, command, text)
         run.add_argument("strategy", help="such as joint; pretrained is the baseline")
@@ -161,14 +161,14 @@ def _finetune(args: argparse.Namespace) -> None:
     finetune(params, _run_of(args))
 
 
-def _encode(args: argparse.Namespace) -> None:
+def _encode_run(args: argparse.Namespace) -> None:
     params = _network_params(args)
     from mien.stages.encode import encode
 
     encode(params, _run_of(args))
 
 
-def _decode(args: argparse.Namespace) -> None:
+def _decode_run(args: argparse.Namespace) -> None:
     params = _network_params(args)
     from mien.stages.decode import decode
 

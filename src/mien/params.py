@@ -138,6 +138,7 @@ class Codec(Section):
     qualities: Qualities  # the zoo's names of the rate points
     channels: Channels | None  # (N, M); null: the zoo's for each quality
     weights: str  # `scratch`, `compressai` (the zoo), or a folder: see docs/pretrained.md
+    entropy: Literal["exact", "stock"]  # streams: ours, or as CompressAI writes them
 
 
 class Classifier(Section):
@@ -241,6 +242,7 @@ class Evaluate(Section):
     """Section `evaluate`: what the test set goes through, and its statistics."""
 
     batch_size: PositiveInt
+    precision: Literal["float32", "bfloat16"]  # of g_a, h_a, g_s when the test set is coded
     examples: PositiveInt  # test images kept as decoded pictures for Fig. 4
     resamples: PositiveInt  # of the bootstrap over test images
     seed: NonNegativeInt

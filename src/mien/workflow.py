@@ -31,7 +31,7 @@ def drawn_faces(params: Params) -> list[str]:
 
 def pretrain_config(params: Params, section: str) -> dict[str, Any]:
     """Return the values that a pretrained `codec` or `classifier` depends on."""
-    own: dict[str, Any] = getattr(params, section).model_dump(mode="json")
+    own: dict[str, Any] = getattr(params, section).model_dump(mode="json", exclude={"entropy"})
     if own["weights"] != SCRATCH:
         return own
     compute = {"max_skipped"} | ({"precision", "compile"} if section == "codec" else set())

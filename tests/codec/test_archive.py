@@ -21,7 +21,7 @@ def path(tmp_path):
         },
         schema=SCHEMA,
     )
-    shared = Shared("codec", "stock", 64, 128, 4, digest_of(STREAMS), digest_of([]))
+    shared = Shared("codec", "stock", "float32", 64, 128, 4, digest_of(STREAMS), digest_of([]))
     write_archive(tmp_path / "streams.parquet", table, shared)
     return tmp_path / "streams.parquet"
 

@@ -19,7 +19,7 @@ data:
   {name: noise, root: raw, faces: null, layout: auto, folders: null, counts: null,
    strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.25, seed: 0}
 shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 5}
-codec: {qualities: [1], channels: [8, 12], weights: scratch}
+codec: {qualities: [1], channels: [8, 12], weights: scratch, entropy: exact}
 classifier: {width: 8, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.1}
@@ -44,7 +44,7 @@ finetune:
 compute:
   {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, devices: 1,
    tensorboard: false}
-evaluate: {batch_size: 4, examples: 2, resamples: 10, seed: 0}
+evaluate: {batch_size: 4, precision: float32, examples: 2, resamples: 10, seed: 0}
 """
 
 TRAIN_LABELS = [0] * 8 + [1] * 8 + [2] * 4 + [3] * 4  # codes 4..7 occur in val_set or nowhere

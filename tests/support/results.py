@@ -27,7 +27,7 @@ data:
   {name: drawn faces, root: data/raw, faces: null, layout: auto, folders: null, counts: null,
    strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.1, seed: 0}
 shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 100}
-codec: {qualities: [1, 3, 5, 8], channels: [24, 36], weights: scratch}
+codec: {qualities: [1, 3, 5, 8], channels: [24, 36], weights: scratch, entropy: exact}
 classifier: {width: 16, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [compression-only, joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.5}
@@ -63,7 +63,7 @@ finetune:
 compute:
   {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, devices: 1,
    tensorboard: false}
-evaluate: {batch_size: 8, examples: 4, resamples: 200, seed: 7}
+evaluate: {batch_size: 8, precision: float32, examples: 4, resamples: 200, seed: 7}
 """
 
 # Strategy: accuracy at infinite rate, loss at rate 0, rate scale of the loss, rate factor

@@ -119,7 +119,7 @@ def test_streams_of_another_codec_are_refused(finished, tmp_path):
     for name in ("streams.parquet", "streams.json"):
         shutil.copy(theirs / name, mine / name)
     before = (mine / "per_image.parquet").read_bytes()
-    command = ["mien", "decode", "pretrained", "q3", "--threads", "1"]
+    command = ["mien", "decode-run", "pretrained", "q3", "--threads", "1"]
     out = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert out.returncode == 2
     assert "written by codec" in out.stderr.splitlines()[-1]

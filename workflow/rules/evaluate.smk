@@ -18,9 +18,11 @@ rule encode:
         gpu=1,
     params:
         batch_size=PARAMS.evaluate.batch_size,
+        entropy=PARAMS.codec.entropy,
+        precision=PARAMS.evaluate.precision,
         code=code("encode"),
     shell:
-        "mien encode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
+        "mien encode-run {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
 
 
 rule decode:
@@ -46,4 +48,4 @@ rule decode:
         classifier=PARAMS.classifier.model_dump(mode="json"),
         code=code("decode"),
     shell:
-        "mien decode {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
+        "mien decode-run {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"

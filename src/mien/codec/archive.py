@@ -36,7 +36,8 @@ class Shared:
 
     Attributes:
         codec: `codec_id` of the only codec that decodes them.
-        entropy: The entropy coding: `stock`, CompressAI's.
+        entropy: The entropy coding: `exact` or `stock`.
+        precision: Of the networks that coded: `float32` or `bfloat16`.
         height: Pixels.
         width: Pixels.
         batch_size: Pictures coded together; the last batch may be smaller.
@@ -46,6 +47,7 @@ class Shared:
 
     codec: str
     entropy: str
+    precision: str
     height: int
     width: int
     batch_size: int

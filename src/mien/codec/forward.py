@@ -112,24 +112,24 @@ def _noise(codec: Codec, x: Tensor, share: Share) -> Noise:
 
 def _outputs(codec: Codec, dtype: torch.dtype, x: Tensor, noise: Noise | None) -> Outputs:
     z_noise, y_noise = noise or (None, None)
-    with _run_in(dtype, x):
+    with run_in(dtype, x):
         y = codec.g_a(x)
         z = codec.h_a(y)
-    with _run_in(torch.float32, x):
+    with run_in(torch.float32, x):
         z_hat, z_likelihoods = _factorised(codec.entropy_bottleneck, z.float(), z_noise)
-    with _run_in(dtype, x):
+    with run_in(dtype, x):
         parameters = codec.h_s(z_hat)
-    with _run_in(torch.float32, x):
+    with run_in(torch.float32, x):
         scales, means = parameters.float().chunk(2, 1)
         y_hat, y_likelihoods = _gaussian(
             codec.gaussian_conditional, y.float(), scales, means, y_noise
         )
-    with _run_in(dtype, x):
+    with run_in(dtype, x):
         x_hat = codec.g_s(y_hat)
     return {"x_hat": x_hat.float(), "likelihoods": {"y": y_likelihoods, "z": z_likelihoods}}
 
 
-def _run_in(dtype: torch.dtype, x: Tensor) -> torch.autocast:
+def run_in(dtype: torch.dtype, x: Tensor) -> torch.autocast:
     """Return autocast to bfloat16; for float32 no autocast, whatever is around."""
     return torch.autocast(x.device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mien.errors import CheckpointError
 from mien.params import Codec as Section
-from mien.tensors import below, fingerprint, load_tensors
+from mien.tensors import below, load_tensors
 
 Codec: TypeAlias = MeanScaleHyperprior
 
@@ -123,11 +123,6 @@ def settled(codec: Codec) -> Iterator[None]:
         yield
     finally:
         bottleneck.quantiles.data.copy_(trained)
-
-
-def codec_id(codec: Codec) -> str:
-    """Return the name that ties streams to the codec able to decode them."""
-    return fingerprint(codec.state_dict())
 
 
 def likelihood_bits(likelihoods: Mapping[str, Tensor]) -> Tensor:

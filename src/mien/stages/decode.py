@@ -20,8 +20,7 @@ from tqdm import tqdm
 from mien import paths
 from mien.classifier.resnet18 import Classifier, load_classifier
 from mien.codec.archive import Shared, digest_of, read_archive
-from mien.codec.model import Codec, codec_id, load_codec
-from mien.codec.stream import StreamCoder
+from mien.codec.stream import StreamCoder, load_coder
 from mien.data import shards
 from mien.device import device, placed
 from mien.errors import DataError, StreamError
@@ -105,7 +104,7 @@ def _decoded(run: Run) -> Iterator[Decoded]:
     """Decode the archive in the batches it was encoded in, beside the raw test pictures."""
     path = paths.streams(run)
     table, shared = read_archive(path)
-    coder = StreamCoder(placed(_codec_of(run, path, shared)))
+    coder = _coder_of(run, path, shared)
     keys, streams = table["key"].to_pylist(), table["stream"].to_pylist()
     symbols: list[bytes] = []
     start = 0
@@ -126,13 +125,13 @@ def _decoded(run: Run) -> Iterator[Decoded]:
         )
 
 
-def _codec_of(run: Run, path: Path, shared: Shared) -> Codec:
-    codec, _ = load_codec(paths.codec_of(run))
-    if (seen := codec_id(codec)) != shared.codec:
+def _coder_of(run: Run, path: Path, shared: Shared) -> StreamCoder:
+    loaded = load_coder(paths.codec_of(run), shared.entropy, shared.precision)
+    if (seen := loaded.codec_id) != shared.codec:
         raise StreamError(
             f"{path}: written by codec {shared.codec}, but {paths.codec_of(run)} is {seen}"
         )
-    return codec
+    return loaded.coder
 
 
 @torch.inference_mode()

@@ -7,15 +7,12 @@ from tqdm import tqdm
 
 from mien import paths
 from mien.codec.archive import SCHEMA, Shared, digest_of, write_archive
-from mien.codec.model import codec_id, load_codec
-from mien.codec.stream import StreamCoder
+from mien.codec.stream import load_coder
 from mien.data import shards
-from mien.device import device, placed, seconds
+from mien.device import device, seconds
 from mien.files import read_manifest
 from mien.params import Params
 from mien.runs import Run
-
-ENTROPY = "stock"
 
 
 def encode(params: Params, run: Run) -> None:
@@ -24,8 +21,8 @@ def encode(params: Params, run: Run) -> None:
     `encode_seconds` is a picture's share of its batch, from pixels on the device to bytes.
     """
     read_manifest(paths.manifest_of(paths.codec_of(run)))
-    codec, _ = load_codec(paths.codec_of(run))
-    coder = StreamCoder(placed(codec))
+    loaded = load_coder(paths.codec_of(run), params.codec.entropy, params.evaluate.precision)
+    coder = loaded.coder
     rows: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
     symbols: list[bytes] = []
     n = shards.count(paths.SHARDS_MANIFEST, "test")
@@ -35,17 +32,19 @@ def encode(params: Params, run: Run) -> None:
         ):
             x = batch.images.to(device()).float().div(255)
             start = seconds()
-            coded = coder.encode(x)
+            latents = coder.analyse(x)
+            coded = coder.write(latents)
             spent = seconds() - start
             rows["key"] += batch.keys
             rows["stream"] += coded.streams
-            rows["estimated_bits"] += coded.estimated_bits.double().tolist()
+            rows["estimated_bits"] += coder.estimated_bits(latents).double().tolist()
             rows["encode_seconds"] += [spent / len(batch.keys)] * len(batch.keys)
             symbols += coded.symbols
             bar.update(len(batch.keys))
     shared = Shared(
-        codec=codec_id(codec),
-        entropy=ENTROPY,
+        codec=loaded.codec_id,
+        entropy=params.codec.entropy,
+        precision=params.evaluate.precision,
         height=params.shards.image_size,
         width=params.shards.image_size,
         batch_size=params.evaluate.batch_size,

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from mien import files, paths
 from mien.classifier.resnet18 import Classifier, load_classifier, record_of
 from mien.codec.forward import training_forward
+from mien.codec.integers import codec_id, exported
 from mien.codec.model import LAMBDAS, load_codec, make_tables
 from mien.data import shards
 from mien.device import placed
@@ -31,7 +32,7 @@ from mien.runs import (
 from mien.share import Share
 from mien.source import code
 from mien.stages.resumed import keeper_for
-from mien.tensors import save_tensors
+from mien.tensors import save_tensors, under
 from mien.training import augment, inputs, optimizers
 from mien.training.classifier_task import ClassifierTask
 from mien.training.codec_task import CodecTask
@@ -80,10 +81,14 @@ def _finetune(team: Team, params: Params, run: Run) -> None:
     )
     if not team.leads:
         return
+    tensors, record = task.weights(), _record(params, run)
     if isinstance(task, CodecTask):
         make_tables(task.codec.cpu())
+        integers = exported(task.codec)
+        tensors = task.weights() | under(integers, "exact")
+        record["codec_id"] = codec_id(task.codec, integers)
     write_history(paths.run_folder(run) / "history.csv", history)
-    save_tensors(paths.checkpoint(run), task.weights(), _record(params, run))
+    save_tensors(paths.checkpoint(run), tensors, record)
     keeper.remove()
 
 

@@ -13,6 +13,7 @@ from mien import files, paths
 from mien.classifier import resnet18
 from mien.classifier.zoo import imagenet_classifier, pretrained_classifier
 from mien.codec.forward import training_forward
+from mien.codec.integers import codec_id, exported
 from mien.codec.model import LAMBDAS, Codec, channels_of, load_codec, make_tables, new_codec
 from mien.codec.zoo import pretrained_codec
 from mien.data import shards
@@ -57,14 +58,17 @@ def pretrain_codec(params: Params, quality: int) -> None:
     else:
         codec = pretrained_codec(params.codec.weights, quality, channels)
     make_tables(codec.cpu())
+    integers = exported(codec)
     record = {
         "channels": list(channels),
         "quality": quality,
         "lambda": LAMBDAS[quality],
+        "codec_id": codec_id(codec, integers),
         "recipe": recipe(params, "codec"),
         "commit": source_commit(),
     }
-    save_tensors(path, under(codec.state_dict(), "codec"), record)
+    tensors = under(codec.state_dict(), "codec") | under(integers, "exact")
+    save_tensors(path, tensors, record)
     if trained:
         trained.keeper.remove()
 
@@ -96,7 +100,7 @@ def recipe(params: Params, model: str) -> dict[str, Any]:
     return {
         "data": params.data.model_dump(mode="json", exclude=checks, exclude_none=True),
         "shards": params.shards.model_dump(mode="json", exclude_none=True),
-        "architecture": getattr(params, model).model_dump(mode="json"),
+        "architecture": getattr(params, model).model_dump(mode="json", exclude={"entropy"}),
         "pretrain": section
         | getattr(params.pretrain, model).model_dump(mode="json", exclude_none=True),
     }
