@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +29,17 @@ SCHEMA = pa.schema(
         pa.field("encode_seconds", pa.float64(), nullable=False),
     ]
 )
+# What the encoder measured; a receiver needs neither.
+MEASUREMENTS = ("estimated_bits", "encode_seconds")
+# Lengths as packed differences, streams one behind the other; keys by what they share.
+_LAYOUT: dict[str, Any] = {
+    "use_dictionary": False,
+    "column_encoding": {"key": "DELTA_BYTE_ARRAY", "stream": "DELTA_LENGTH_BYTE_ARRAY"},
+    "compression": {"key": "zstd", "stream": "none", **dict.fromkeys(MEASUREMENTS, "zstd")},
+    "compression_level": {"key": 19},
+    "write_statistics": False,
+    "row_group_size": 2**31 - 1,
+}
 
 
 @dataclass(frozen=True)
@@ -65,12 +77,25 @@ def digest_of(parts: Iterable[bytes]) -> str:
 
 
 def write_archive(path: Path, table: pa.Table, shared: Shared) -> None:
-    """Write the archive and, last, its manifest."""
+    """Write the archive and, last, its manifest, which says what the file adds."""
     record = json.dumps(asdict(shared), sort_keys=True).encode()
     with replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({_RECORD: record}), temporary)
+        pq.write_table(table.replace_schema_metadata({_RECORD: record}), temporary, **_LAYOUT)
     n_bytes = sum(len(stream) for stream in table["stream"].to_pylist())
-    write_manifest(path.with_suffix(".json"), [path], n=table.num_rows, n_bytes=n_bytes)
+    write_manifest(
+        path.with_suffix(".json"),
+        [path],
+        n=table.num_rows,
+        n_bytes=n_bytes,
+        overhead_bytes=_sent_bytes(path) - n_bytes,
+    )
+
+
+def _sent_bytes(path: Path) -> int:
+    """Return the size of an archive without the columns that a receiver has no use for."""
+    columns = pq.read_metadata(path).row_group(0)
+    chunks = (columns.column(SCHEMA.get_field_index(name)) for name in MEASUREMENTS)
+    return path.stat().st_size - sum(chunk.total_compressed_size for chunk in chunks)
 
 
 def read_archive(path: Path) -> tuple[pa.Table, Shared]:
@@ -83,7 +108,7 @@ def read_archive(path: Path) -> tuple[pa.Table, Shared]:
         raise StreamError(f"{path}: no such archive of streams")
     try:
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise StreamError(f"{path}: not a whole parquet file: {error}") from None
     metadata = table.schema.metadata or {}
     if _RECORD not in metadata or table.schema.names != SCHEMA.names:

@@ -33,9 +33,15 @@ def pack(models: Path, folder: Path) -> None:
     targets = {path: folder / f"codec-{path.name}" for path in codecs}
     targets[models / "classifier.safetensors"] = folder / "classifier.safetensors"
     for source, target in targets.items():
-        tensors, record = load_tensors(source)
-        kept = _parameters(tensors, record) if "channels" in record else tensors
-        save_tensors(target, {name: _halved(tensor) for name, tensor in kept.items()}, record)
+        pack_one(source, target)
+
+
+def pack_one(source: Path, target: Path) -> None:
+    """Write one file of weights in half precision; of a codec, its parameters alone."""
+    tensors, record = load_tensors(source)
+    kept = _parameters(tensors, record) if "channels" in record else tensors
+    record.pop("codec_id", None)  # it has another in half precision
+    save_tensors(target, {name: _halved(tensor) for name, tensor in kept.items()}, record)
 
 
 def _parameters(tensors: dict[str, Tensor], record: dict[str, Any]) -> dict[str, Tensor]:
