@@ -6,9 +6,9 @@ Bytes: the committed codecs of benchmarks/codecs.py on drawn faces they were not
 peer is the sum of the strings of CompressAI's `compress`. Measures are added one by one, and a
 share is what the streams shrink by when that one comes to those before it.
 
-Speed: the low codec widened to N, M = 128, 192, so that the networks cost what the zoo's do; the
-peer is `inference` of CompressAI's `eval_model`, which codes one picture at a time, by its own
-clock, and `coder_chain` all between y, z and y_hat, h_s included; both sides with the same
+Speed: the low codec widened to N, M = 128, 192, so that the networks cost what the zoo's do.
+The peer is `inference` of CompressAI's `eval_model`, which codes one picture at a time, by its
+own clock; `coder_chain` is all between y, z and y_hat, h_s included. Both sides with the same
 threads, in turn. A ratio is our throughput over the peer's, the median of the rounds with the
 lowest and the highest: more is better. Ratios of bytes: less is better.
 """
@@ -128,7 +128,9 @@ def _stock_table(codec: Codec) -> Table:
     ]
     first = np.concatenate([model._offset.reshape(-1).numpy() for model in models])
     starts = np.cumsum([0, *map(len, rows)])
-    return Table(np.concatenate(rows).astype(np.int32), starts.astype(np.int32), first)
+    return Table(
+        np.concatenate(rows).astype(np.int32), starts.astype(np.int32), first, 0 * first
+    )
 
 
 def print_sizes(name: str, found: Sizes, n: int) -> dict[str, float]:

@@ -95,7 +95,8 @@ def _sent_bytes(path: Path) -> int:
     """Return the size of an archive without the columns that a receiver has no use for."""
     columns = pq.read_metadata(path).row_group(0)
     chunks = (columns.column(SCHEMA.get_field_index(name)) for name in MEASUREMENTS)
-    return path.stat().st_size - sum(chunk.total_compressed_size for chunk in chunks)
+    unsent: int = sum(chunk.total_compressed_size for chunk in chunks)
+    return path.stat().st_size - unsent
 
 
 def read_archive(path: Path) -> tuple[pa.Table, Shared]:

@@ -6,7 +6,8 @@ The state x is kept in [2^48, 2^56) and moves through bytes: coding a symbol of 
 2^16) and cumulative frequency c makes x into (x // f) * 2^16 + x % f + c, after its low bytes
 were moved out until the result fits. It starts at 1, not at 2^48, and ends in as many bytes as
 it needs: a decoder that finds no byte left goes on with a small state. So a stream is shorter
-than CompressAI's by the 31 bits its state starts with and the up to 32 it does not use.
+than CompressAI's by the 31 bits its state starts with and the up to 32 it does not use. While
+the state is 1, a row's likeliest symbol, whose frequencies come first, costs nothing.
 
 Everything is in 64-bit integers, so all machines agree; a decoder reads no byte beyond the
 stream and makes no symbol beyond those asked for, whatever the bytes are. The kernels are
@@ -56,14 +57,23 @@ class Decoder:
         symbols = np.empty(rows.size, np.int32)
         flat = np.ascontiguousarray(rows, np.int32).reshape(-1)
         ok = _decode(
-            self._data, self._state, flat, table.cdf, table.starts, table.first, symbols
+            self._data,
+            self._state,
+            flat,
+            table.cdf,
+            table.starts,
+            table.first,
+            table.mode,
+            symbols,
         )
         if not ok:
             raise StreamError("a stream holds a value that no encoder writes")
         return symbols.reshape(rows.shape)
 
     def finish(self) -> None:
-        """Check that the stream ends where its symbols do.
+        """Check that the stream ends where its symbols do, as an undamaged one does.
+
+        A damaged one may, too: whoever holds streams keeps a checksum of them.
 
         Raises:
             StreamError: If bytes are left, or the state is not the one coding starts with.
@@ -88,6 +98,7 @@ def encode(symbols: Ints, rows: Ints, table: Table) -> bytes:
         table.cdf,
         table.starts,
         table.first,
+        table.mode,
         out,
     )
     if start < 0:
@@ -98,7 +109,7 @@ def encode(symbols: Ints, rows: Ints, table: Table) -> bytes:
 
 
 @njit(cache=True, nogil=True)
-def _encode(symbols, rows, cdf, starts, first, out):  # type: ignore[no-untyped-def]
+def _encode(symbols, rows, cdf, starts, first, mode, out):  # type: ignore[no-untyped-def]
     """Fill `out` from its end; return where the stream starts, or -1."""
     x = 1
     at = len(out)
@@ -107,7 +118,11 @@ def _encode(symbols, rows, cdf, starts, first, out):  # type: ignore[no-untyped-
         begin = np.int64(starts[row])
         escape = starts[row + 1] - begin - 2
         entry = np.int64(symbols[i]) - first[row]
-        if entry < 0 or entry >= escape:
+        if 0 <= entry < escape:
+            entry -= mode[row]
+            if entry < 0:
+                entry += escape
+        else:
             value = -2 * entry if entry < 0 else 2 * (entry - escape) + 1
             length = 0
             while value >> (length + 1):
@@ -146,7 +161,7 @@ def _put(x, at, out, value, bits):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _decode(data, state, rows, cdf, starts, first, symbols):  # type: ignore[no-untyped-def]
+def _decode(data, state, rows, cdf, starts, first, mode, symbols):  # type: ignore[no-untyped-def]
     x = state[0]
     at = state[1]
     for i in range(len(rows)):
@@ -165,7 +180,8 @@ def _decode(data, state, rows, cdf, starts, first, symbols):  # type: ignore[no-
         start = np.int64(cdf[begin + low])
         x, at = _pop(x, at, data, start, cdf[begin + low + 1] - start)
         if low < escape:
-            symbols[i] = first[row] + low
+            entry = low + mode[row]
+            symbols[i] = first[row] + (entry - escape if entry >= escape else entry)
             continue
         length, x, at = _get(x, at, data, _LENGTH_BITS)
         if length > MAX_LENGTH:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from mien.errors import CheckpointError
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+Row: TypeAlias = tuple[npt.NDArray[np.int64], int, int]
 
 PRECISION = 16  # bits of a frequency
 TOTAL = 1 << PRECISION
@@ -32,14 +34,16 @@ KEPT = 1e-4
 class Table:
     """Cumulative frequencies of all the distributions that a stream is coded with.
 
-    Row r holds the symbols first[r], first[r] + 1, ..., and last the escape, which any other
-    symbol is coded with. Its cumulative frequencies are cdf[starts[r] : starts[r + 1]], from 0
-    to 2^16, one more than it has entries.
+    Row r holds the symbols first[r], first[r] + 1, ..., and the escape, which any other symbol
+    is coded with. Its cumulative frequencies are cdf[starts[r] : starts[r + 1]], from 0 to
+    2^16, one more than it has entries: of the symbol first[r] + mode[r] and those behind it, of
+    those before it, of the escape.
     """
 
     cdf: Ints
     starts: Ints
     first: Ints
+    mode: Ints
 
     def __post_init__(self) -> None:
         """Refuse what the kernels cannot index safely.
@@ -48,7 +52,8 @@ class Table:
             ValueError: If rows do not lie in `cdf` or do not rise strictly from 0 to 2^16.
         """
         starts, cdf = self.starts, self.cdf
-        if len(starts) != len(self.first) + 1 or starts[0] != 0 or starts[-1] != len(cdf):
+        sizes = {len(self.first), len(self.mode), len(starts) - 1}
+        if len(sizes) > 1 or starts[0] != 0 or starts[-1] != len(cdf):
             raise ValueError("the rows of a coding table do not cover it")
         if np.diff(starts).min() < 2:
             raise ValueError("a row of a coding table has no entry")
@@ -57,19 +62,24 @@ class Table:
         rises[ends[:-1]] = True  # from one row to the next
         if (cdf[starts[:-1]] != 0).any() or (cdf[ends] != TOTAL).any() or not rises.all():
             raise ValueError(f"a row of a coding table does not rise from 0 to {TOTAL}")
+        symbols = np.diff(starts) - 2  # of one without any, the mode is 0
+        if (self.mode < 0).any() or (self.mode >= np.maximum(symbols, 1)).any():
+            raise ValueError("a row of a coding table has its mode outside")
 
 
 def coding_tables(codec: Codec) -> dict[str, Tensor]:
     """Return the rows for z, one a channel, and for y, one a level of the scale, by name.
 
-    `cdf`, `starts`, `first` as in `rans.Table`: rows 0..N-1 are z's, the others y's.
+    `cdf`, `starts`, `first`, `mode` as in `Table`: rows 0..N-1 are z's, the others y's.
     """
     rows = [*_z_rows(codec.entropy_bottleneck), *_y_rows(codec)]
-    cdf = np.concatenate([row for row, _ in rows])
-    starts = np.cumsum([0, *(len(row) for row, _ in rows)])
-    first = np.array([first for _, first in rows])
-    named = {"cdf": cdf, "starts": starts, "first": first}
-    return {name: torch.from_numpy(array.astype(np.int32)) for name, array in named.items()}
+    cdf, first, mode = zip(*rows, strict=True)
+    starts = np.cumsum([0, *map(len, cdf)])
+    named = {"cdf": np.concatenate(cdf), "starts": starts, "first": first, "mode": mode}
+    return {
+        name: torch.from_numpy(np.asarray(array).astype(np.int32))
+        for name, array in named.items()
+    }
 
 
 def table_of(tensors: Mapping[str, Tensor]) -> Table:
@@ -79,12 +89,12 @@ def table_of(tensors: Mapping[str, Tensor]) -> Table:
         CheckpointError: If one is missing or they are no table.
     """
     try:
-        return Table(*(tensors[name].numpy() for name in ("cdf", "starts", "first")))
+        return Table(*(tensors[name].numpy() for name in ("cdf", "starts", "first", "mode")))
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"the coding tables are damaged: {error}") from None
 
 
-def _z_rows(bottleneck: EntropyBottleneck) -> Iterable[tuple[Floats, int]]:
+def _z_rows(bottleneck: EntropyBottleneck) -> Iterable[Row]:
     """Return a row for each channel, from the learnt densities about the learnt medians."""
     quantiles = bottleneck.quantiles.detach()[:, 0]
     below, median, above = quantiles.T
@@ -95,7 +105,7 @@ def _z_rows(bottleneck: EntropyBottleneck) -> Iterable[tuple[Floats, int]]:
     return [_row(channel, -reach) for channel in pmf[:, 0].double().cpu().numpy()]
 
 
-def _y_rows(codec: Codec) -> Iterable[tuple[Floats, int]]:
+def _y_rows(codec: Codec) -> Iterable[Row]:
     """Return a row for each level: a Gaussian about the mean, integrated over unit steps."""
     levels = codec.gaussian_conditional.scale_table.double().tolist()
     for scale in levels:
@@ -107,8 +117,8 @@ def _y_rows(codec: Codec) -> Iterable[tuple[Floats, int]]:
         yield _row(pmf, -reach)
 
 
-def _row(pmf: Floats, first: int) -> tuple[Floats, int]:
-    """Return cumulative counts with an escape behind them, and the first symbol they are of.
+def _row(pmf: Floats, first: int) -> Row:
+    """Return cumulative counts as `Table` orders them, the first symbol and where the mode is.
 
     Symbols at either end of which fewer than `KEPT` are expected go to the escape.
     """
@@ -116,8 +126,9 @@ def _row(pmf: Floats, first: int) -> tuple[Floats, int]:
     begin, end = (int(kept[0]), int(kept[-1]) + 1) if len(kept) else (0, 0)
     inside = pmf[begin:end]
     rest = max(0.0, 1.0 - float(inside.sum()))
-    counts = _counts(np.append(inside, rest))
-    return np.concatenate([[0], np.cumsum(counts)]), first + begin
+    mode = int(inside.argmax()) if len(inside) else 0
+    counts = _counts(np.append(np.roll(inside, -mode), rest))
+    return np.concatenate([[0], np.cumsum(counts)]), first + begin, mode
 
 
 def _counts(pmf: Floats) -> npt.NDArray[np.int64]:
