@@ -15,6 +15,7 @@ lowest and the highest: more is better. Ratios of bytes: less is better.
 
 from __future__ import annotations
 
+import copy
 import statistics
 import sys
 import time
@@ -37,6 +38,7 @@ from mien.codec.model import Codec, load_codec
 from mien.codec.stream import Latents, StreamCoder, coder_of
 from mien.codec.tables import Table
 from mien.data.faces import draw_face
+from mien.device import placed
 
 BATCH = 16
 SIZE = 256
@@ -172,7 +174,8 @@ def speeds(codec: Codec, x: torch.Tensor, rounds: int) -> dict[str, float]:
     from compressai.utils.eval_model.__main__ import inference
 
     torch.set_num_threads(threads)  # importing eval_model sets one
-    exact, fast = coder_of(codec), coder_of(codec, precision="bfloat16")
+    ours_in_order = placed(copy.deepcopy(codec))
+    exact, fast = (coder_of(ours_in_order, precision=p) for p in ("float32", "bfloat16"))
     batches = x.split(BATCH)
     latents = [exact.analyse(batch) for batch in batches]
     streams = [exact.write(part).streams for part in latents]

@@ -192,7 +192,7 @@ def test_bfloat16_keeps_gdn_at_the_floor_of_its_parameters(inverse):
     seen = []
     for dtype in (torch.float32, torch.bfloat16):
         gdn.zero_grad()
-        with module._run_in(dtype, x):
+        with module.run_in(dtype, x):
             out = gdn(x)
         (out.float() * (x if inverse else -x)).sum().mul(-1e3).backward()
         seen.append((out.float(), gdn.beta.grad.clone(), gdn.gamma.grad.clone()))

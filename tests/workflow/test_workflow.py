@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mien import paths, workflow
-from mien.codec.model import codec_id, load_codec
+from mien.codec.stream import load_coder
 from mien.params import load_params
 from mien.runs import Run, all_runs
 from mien.stages.pack import pack
@@ -76,7 +76,7 @@ def test_every_rate_is_counted_from_the_stored_streams(finished, params):
 def test_every_codec_that_is_trained_is_another(finished, params):
     files = {paths.codec_of(run) for run in all_runs(params)}
     assert len(files) == 2 + 2 * 3  # the baseline's, and those of the strategies that train one
-    assert len({codec_id(load_codec(finished / file)[0]) for file in files}) == len(files)
+    assert len({load_coder(finished / file).codec_id for file in files}) == len(files)
 
 
 def test_a_classifier_trained_alone_reads_the_baselines_streams(finished):

@@ -19,7 +19,7 @@ from mien.codec.integers import codec_id, exported
 from mien.codec.latents import EXACT, STOCK, Coded, Entropy
 from mien.codec.model import Codec, codec_from, likelihood_bits
 from mien.codec.stock import StockEntropy
-from mien.device import device, placed
+from mien.device import placed
 from mien.errors import CheckpointError
 from mien.tensors import below, load_tensors
 
@@ -142,7 +142,7 @@ def load_coder(path: Path, entropy: str = EXACT, precision: str = "float32") -> 
         raise CheckpointError(
             f"{path}: its record has no `channels`: it holds no codec"
         ) from None
-    codec = codec_from(below(tensors, "codec"), (N, M), path)
+    codec = placed(codec_from(below(tensors, "codec"), (N, M), path))
     integers = below(tensors, "exact") or exported(codec)
     name = codec_id(codec, integers)
     return Loaded(coder_of(codec, integers, entropy, precision), name, record)
@@ -154,11 +154,12 @@ def coder_of(
     entropy: str = EXACT,
     precision: str = "float32",
 ) -> StreamCoder:
-    """Return a coder on the device; `integers` are what `exported` made, or are made now."""
+    """Return a coder where the codec is; `integers` are what `exported` made, or made now."""
+    if entropy == STOCK:
+        return StreamCoder(codec, StockEntropy(codec), precision)
     made = exported(codec) if integers is None else integers
-    codec = placed(codec)
-    coding: Entropy = StockEntropy(codec) if entropy == STOCK else ExactEntropy(made, device())
-    return StreamCoder(codec, coding, precision)
+    place = next(codec.parameters()).device
+    return StreamCoder(codec, ExactEntropy(made, place), precision)
 
 
 def to_8_bit(x_hat: Tensor) -> Tensor:
