@@ -1,4 +1,7 @@
-"""`mien`: one subcommand per stage. Heavy imports wait inside the command that needs them."""
+"""`mien`: one subcommand per stage, and what people type (mien.verbs).
+
+Heavy imports wait inside the command that needs them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from mien import paths
 from mien.errors import MienError
 from mien.params import Params, load_params
 from mien.runs import Run
+from mien.verbs.commands import add_commands
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -70,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "figures", _figures, "figures/ in PDF and PNG")
     _add(commands, "report", _report, "report.html, one page that needs no network")
     _add(commands, "show", _show, "print the BD table")
+    add_commands(partial(_add_command, commands))
     return top
 
 
@@ -79,8 +85,18 @@ def _add(
     run: Command,
     text: str,
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text)
+    command = _add_command(commands, name, run, text)
     command.add_argument("--params", type=Path, default=paths.PARAMS, help="%(default)s")
+    return command
+
+
+def _add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Command,
+    text: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
     command.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, help="default: all, %(default)s"
     )

@@ -59,13 +59,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Return a manifest after checking every payload it names.
 
     Raises:
-        DataError: If the manifest or a payload is missing, or a payload has other bytes.
+        DataError: If the manifest or a payload is missing or damaged.
     """
     if not path.is_file():
         raise DataError(
             f"{path}: no such file: run the stage that writes it (`snakemake {path}`)"
         )
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    manifest = _manifest_in(path)
     for name, expected in manifest["files"].items():
         payload = path.parent / name
         if not payload.is_file():
@@ -77,4 +77,16 @@ def read_manifest(path: Path) -> dict[str, Any]:
                 f"{payload}: sha256 {seen[:12]} is not {expected[:12]} as {path} says: "
                 f"delete {payload} and re-run"
             )
+    return manifest
+
+
+def _manifest_in(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:  # no JSON, or no UTF-8
+        manifest = None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise DataError(
+            f"{path}: not a manifest: delete it and re-run the stage that writes it"
+        )
     return manifest

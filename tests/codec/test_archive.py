@@ -3,9 +3,12 @@ import dataclasses
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mien.codec.archive import SCHEMA, Shared, digest_of, read_archive, write_archive
 from mien.errors import StreamError
+from mien.files import write_manifest
 
 STREAMS = [b"abc", b"", b"defgh"]
 
@@ -53,8 +56,49 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(StreamError, match="no such archive"):
         read_archive(path)
     path.write_bytes(b"PAR1 and more")
+    write_manifest(path.with_suffix(".json"), [path])
     with pytest.raises(StreamError, match="not a whole parquet file"):
         read_archive(path)
     pq.write_table(pa.table({"a": [1]}), path)
+    write_manifest(path.with_suffix(".json"), [path])
     with pytest.raises(StreamError, match="not an archive of streams"):
+        read_archive(path)
+
+
+def test_another_version_is_named(path):
+    table, shared = read_archive(path)
+    write_archive(path, table, dataclasses.replace(shared, version=2))
+    with pytest.raises(StreamError, match="format version 2, this mien reads 1"):
+        read_archive(path)
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_damage_to_the_file_or_its_manifest_goes_unseen(path, data):
+    victim = data.draw(st.sampled_from([path, path.with_suffix(".json")]))
+    whole = victim.read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    some = data.draw(st.binary(min_size=1, max_size=30))
+    damaged = data.draw(
+        st.sampled_from(
+            [whole[:place], whole[:place] + some + whole[place + len(some) :], whole + some]
+        )
+    )
+    victim.write_bytes(damaged)
+    try:
+        table, _ = read_archive(path)
+        # Of a manifest white space, say, may differ, or a number beside the digest.
+        assert victim.suffix == ".json"
+        assert table["stream"].to_pylist() == STREAMS
+    except StreamError:
+        pass
+    finally:
+        victim.write_bytes(whole)
+
+
+def test_an_archive_that_its_manifest_does_not_list_is_refused(path):
+    path.with_suffix(".json").write_text('{"files": {}}')
+    with pytest.raises(StreamError, match="not listed in"):
         read_archive(path)

@@ -6,6 +6,7 @@ a sigmoid, and the cross entropy sees it; here `forward` returns logits, `scores
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,22 @@ def load_classifier(path: Path, section: Section) -> tuple[Classifier, dict[str,
     """
     tensors, record = load_tensors(path)
     classifier = new_classifier(section)
-    state = {name: _single(tensor) for name, tensor in below(tensors, "classifier").items()}
+    load_state(classifier, _state(tensors), path)
+    return classifier.eval(), record
+
+
+def recorded_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
+    """Return a checkpoint's classifier as its own record describes it, and the record.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, or holds no classifier.
+    """
+    tensors, record = load_tensors(path)
+    state = _state(tensors)
+    if not state or "classifier" not in record:
+        raise CheckpointError(f"{path}: holds no classifier (no tensors `classifier.*`)")
+    described = record["classifier"]
+    classifier = Classifier(described["width"], described["input_size"], dropout=0.0)
     load_state(classifier, state, path)
     return classifier.eval(), record
 
@@ -145,5 +161,9 @@ def _per_channel(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values).reshape(1, -1, 1, 1)
 
 
-def _single(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
+def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the classifier's tensors of a checkpoint, in single precision."""
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in below(tensors, "classifier").items()
+    }

@@ -17,9 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mien.errors import StreamError
-from mien.files import replacing, write_manifest
+from mien.errors import DataError, StreamError
+from mien.files import read_manifest, replacing, write_manifest
 
+VERSION = 1
 _RECORD = b"mien"
 SCHEMA = pa.schema(
     [
@@ -55,6 +56,7 @@ class Shared:
         batch_size: Pictures coded together; the last batch may be smaller.
         streams: Digest of all streams in order.
         symbols: Digest of all symbols in order.
+        version: Of the format.
     """
 
     codec: str
@@ -65,6 +67,7 @@ class Shared:
     batch_size: int
     streams: str
     symbols: str
+    version: int = VERSION
 
 
 def digest_of(parts: Iterable[bytes]) -> str:
@@ -102,11 +105,14 @@ def _sent_bytes(path: Path) -> int:
 def read_archive(path: Path) -> tuple[pa.Table, Shared]:
     """Return the rows and what they share.
 
+    Its manifest is checked first: no library sees the bytes of a damaged file.
+
     Raises:
-        StreamError: If the file is missing or not one of ours, or a stream was changed.
+        StreamError: If the file is missing or not one of ours, or a byte was changed.
     """
     if not path.is_file():
         raise StreamError(f"{path}: no such archive of streams")
+    _require_whole(path)
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -114,7 +120,19 @@ def read_archive(path: Path) -> tuple[pa.Table, Shared]:
     metadata = table.schema.metadata or {}
     if _RECORD not in metadata or table.schema.names != SCHEMA.names:
         raise StreamError(f"{path}: not an archive of streams that mien wrote")
-    shared = Shared(**json.loads(metadata[_RECORD]))
+    record = json.loads(metadata[_RECORD])
+    if (version := record.get("version")) != VERSION:
+        raise StreamError(f"{path}: format version {version}, this mien reads {VERSION}")
+    shared = Shared(**record)
     if digest_of(table["stream"].to_pylist()) != shared.streams:
         raise StreamError(f"{path}: a stream was changed: encode the test set again")
     return table, shared
+
+
+def _require_whole(path: Path) -> None:
+    try:
+        listed = read_manifest(path.with_suffix(".json"))["files"]
+    except DataError as error:
+        raise StreamError(str(error)) from None
+    if path.name not in listed:
+        raise StreamError(f"{path}: not listed in {path.with_suffix('.json')}: encode again")

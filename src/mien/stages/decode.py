@@ -69,7 +69,6 @@ def decode(params: Params, run: Run) -> None:
         StreamError: If the streams were changed, belong to another codec, or decode to other
             integers than were encoded.
     """
-    read_manifest(paths.manifest_of(paths.streams(run)))
     classifier = placed(_classifier_of(params, run))
     measured: list[dict[str, object]] = []
     raw: list[dict[str, object]] = []

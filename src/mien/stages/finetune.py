@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from mien.provenance import source_commit
 from mien.runs import (
     ALL,
     CLASSIFIER_DECODED,
+    CLASSIFIER_RAW,
     TRAINS_CLASSIFIER,
     TRAINS_CODEC,
     Run,
@@ -31,6 +33,7 @@ from mien.runs import (
 )
 from mien.share import Share
 from mien.source import code
+from mien.stages.calibrated import calibration
 from mien.stages.resumed import keeper_for
 from mien.tensors import save_tensors, under
 from mien.training import augment, inputs, optimizers
@@ -72,9 +75,7 @@ def _finetune(team: Team, params: Params, run: Run) -> None:
             section.images_per_epoch,
             team.share,
         ),
-        lambda: shards.split_batches(
-            paths.SHARDS_MANIFEST, "val", params.evaluate.batch_size, section.val_images
-        ),
+        partial(_val, params),
         keeper,
         team,
         _events(params, run, team),
@@ -87,6 +88,8 @@ def _finetune(team: Team, params: Params, run: Run) -> None:
         integers = exported(task.codec)
         tensors = task.weights() | under(integers, "exact")
         record["codec_id"] = codec_id(task.codec, integers)
+    if run.strategy in TRAINS_CLASSIFIER:
+        record["calibration"] = _calibration(params, run, task)
     write_history(paths.run_folder(run) / "history.csv", history)
     save_tensors(paths.checkpoint(run), tensors, record)
     keeper.remove()
@@ -205,6 +208,22 @@ def _record(params: Params, run: Run) -> dict[str, Any]:
             "loss": loss_weights(params, run).model_dump(),
         }
     return record
+
+
+def _calibration(params: Params, run: Run, task: CodecTask | ClassifierTask) -> dict[str, Any]:
+    """Return how sure the trained classifier may be of the pictures its run has it read."""
+    assert task.reader is not None, "a run that trains a classifier has one"
+    if isinstance(task, CodecTask):
+        shown, pictures = inputs.decoded(placed(task.codec)), "decoded"
+    else:
+        shown, pictures = task.shown, "raw" if run.strategy == CLASSIFIER_RAW else "decoded"
+    return calibration(task.reader.classifier, shown, pictures, _val(params))
+
+
+def _val(params: Params) -> Iterable[shards.Batch]:
+    return shards.split_batches(
+        paths.SHARDS_MANIFEST, "val", params.evaluate.batch_size, params.finetune.val_images
+    )
 
 
 def _events(params: Params, run: Run, team: Team) -> Events:

@@ -21,6 +21,7 @@ from mien.device import placed
 from mien.params import IMAGENET, SCRATCH, Params
 from mien.provenance import source_commit
 from mien.source import code
+from mien.stages.calibrated import calibration
 from mien.stages.resumed import keeper_for
 from mien.tensors import save_tensors, under
 from mien.training import augment, inputs, optimizers
@@ -85,6 +86,7 @@ def pretrain_classifier(params: Params) -> None:
         classifier = pretrained_classifier(params.classifier)
     record = {
         "classifier": resnet18.record_of(params.classifier),
+        "calibration": calibration(placed(classifier), inputs.raw, "raw", _val(params)),
         "recipe": recipe(params, "classifier"),
         "commit": source_commit(),
     }

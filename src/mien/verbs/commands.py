@@ -1,0 +1,87 @@
+"""The arguments of what people type, beside the workflow's stages."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+Command = Callable[[argparse.Namespace], None]
+Add = Callable[[str, Command, str], argparse.ArgumentParser]
+
+_CODEC = "a run such as joint/q3, a .safetensors file, or a folder that `mien export` wrote"
+
+
+def add_commands(add: Add) -> None:
+    """Add encode, decode, classify, info and export.
+
+    Args:
+        add: Adds one command with its name, what runs it and its help.
+    """
+    encode = add("encode", _encode, "write pictures as .mien files")
+    encode.add_argument("names", nargs="+", metavar="IMAGE", help="a file, folder or pattern")
+    encode.add_argument("-o", "--out", required=True, help="a file for one picture; a folder")
+    encode.add_argument("--codec", required=True, help=_CODEC)
+    encode.add_argument("--verify", action="store_true", help="decode each again and compare")
+    encode.add_argument("--force", action="store_true", help="replace files that are there")
+    decode = add("decode", _decode, "write the pictures of .mien files")
+    decode.add_argument("names", nargs="+", metavar="FILE", help="a file, folder or pattern")
+    decode.add_argument("-o", "--out", required=True, help="a file for one picture; a folder")
+    decode.add_argument("--codec", help=f"{_CODEC}; default: found by the id in each file")
+    decode.add_argument("--force", action="store_true", help="replace files that are there")
+    classify = add("classify", _classify, "name the expression of faces, and how sure that is")
+    classify.add_argument(
+        "names", nargs="+", metavar="FILE", help="a picture, a .mien file, a folder or pattern"
+    )
+    classify.add_argument("--codec", help=f"of .mien files: {_CODEC}; default: found by id")
+    classify.add_argument(
+        "--classifier", help="likewise; default: the codec's own, of pictures the pretrained"
+    )
+    classify.add_argument("--json", action="store_true", help="an object a line")
+    info = add("info", _info, "what a .mien file, an archive or a weights file is")
+    info.add_argument("file", type=Path)
+    export = add("export", _export, "write a run's models and model card to a folder")
+    export.add_argument("name", metavar="RUN", help="such as joint/q3")
+    export.add_argument("folder", type=Path)
+    export.add_argument("--no-onnx", action="store_true", help="leave the ONNX files out")
+    export.add_argument("--force", action="store_true", help="replace a folder of mien's")
+
+
+def _with_threads(args: argparse.Namespace) -> None:
+    import torch
+
+    torch.set_num_threads(args.threads)
+
+
+def _encode(args: argparse.Namespace) -> None:
+    _with_threads(args)
+    from mien.verbs.coding import encode
+
+    encode(args.names, args.out, args.codec, verify=args.verify, force=args.force)
+
+
+def _decode(args: argparse.Namespace) -> None:
+    _with_threads(args)
+    from mien.verbs.coding import decode
+
+    decode(args.names, args.out, args.codec, force=args.force)
+
+
+def _classify(args: argparse.Namespace) -> None:
+    _with_threads(args)
+    from mien.verbs.classify import classify
+
+    classify(args.names, args.codec, args.classifier, as_json=args.json)
+
+
+def _info(args: argparse.Namespace) -> None:
+    from mien.verbs.info import info
+
+    print(info(args.file))
+
+
+def _export(args: argparse.Namespace) -> None:
+    _with_threads(args)
+    from mien.verbs.export import export
+
+    export(args.name, args.folder, onnx=not args.no_onnx, force=args.force)
