@@ -8,7 +8,7 @@ CUT = 1 << 25
 def hyper_synthesis(tensors, z):
     """Return scale indexes and means [B, M, 16h, 16w] of symbols of z [B, N, h, w]."""
     t = {
-        name.removeprefix("hyper."): array.numpy().astype(np.int64)
+        name.removeprefix("hyper."): np.asarray(array).astype(np.int64)
         for name, array in tensors.items()
     }
     a = cut(z.astype(np.int64) * 4096 + t["medians"][None, :, None, None])

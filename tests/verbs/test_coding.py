@@ -35,11 +35,12 @@ def test_a_picture_comes_back_in_its_size(finished, capsys):
 def test_a_folder_is_coded_as_it_lies(finished, capsys):
     options = ["--codec", "joint/q3", "--verify"]
     assert cli.main(["encode", "photos", "-o", "out", *options]) == 0
-    written = sorted(p.relative_to("out") for p in (finished / "out").rglob("*.mien") or [])
-    assert [str(p) for p in sorted((finished / "out").rglob("*")) if p.is_file()] == [
-        str(finished / "out" / name) for name in ("a.mien", "b.mien", "more/c.mien")
+    written = [p for p in sorted((finished / "out").rglob("*")) if p.is_file()]
+    assert [str(p.relative_to(finished / "out")) for p in written] == [
+        "a.mien",
+        "b.mien",
+        "more/c.mien",
     ]
-    assert written is not None
     said = capsys.readouterr().out.splitlines()
     assert all("verified, PSNR" in line for line in said[:3])
     assert said[3].startswith("3 pictures, ")
