@@ -51,7 +51,7 @@ class Condition:
     threads: int = 1
     channels_last: bool = False
     onednn: bool = True
-    limbs: bool = True
+    plain: bool = False  # one matrix product a layer, in float64
     environment: tuple[tuple[str, str], ...] = ()
 
 
@@ -66,7 +66,7 @@ CONDITIONS = (
     Condition("threads_2", threads=2),
     Condition("channels_last", channels_last=True),
     Condition("no_onednn", onednn=False),
-    Condition("no_limbs", limbs=False),
+    Condition("plain_products", plain=True),
     Condition("onednn_sse41", environment=isa("SSE41")),
     Condition("onednn_avx2", environment=isa("AVX2")),
     Condition("aten_default", environment=(("ATEN_CPU_CAPABILITY", "default"),)),
@@ -88,8 +88,9 @@ def computed(condition: Condition, folder: Path) -> dict[str, list[str]]:
     codec, _ = load_codec(CODEC)
     entropy = coder_of(codec).entropy
     assert isinstance(entropy, ExactEntropy)
-    if not condition.limbs:
-        plain = [dataclasses.replace(la, limbs=None) for la in entropy.synthesis.layers]
+    if condition.plain:
+        layers = entropy.synthesis.layers
+        plain = [dataclasses.replace(layer, limbs=None, plan=None) for layer in layers]
         entropy.synthesis = dataclasses.replace(entropy.synthesis, layers=plain)
     z = torch.from_numpy(np.load(folder / "z.npy"))
     streams = [bytes.fromhex(line) for line in (folder / "streams").read_text().split()]

@@ -21,11 +21,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mien.codec.limbs import Limbs
 from mien.codec.model import Codec
+from mien.codec.plans import Phases, Winograd, around
 from mien.errors import CheckpointError
 
 FRACTION = 12  # bits
@@ -46,11 +46,13 @@ class Layer:
         bias: float64 integers [C_out], over 2^24; half a unit of the result is in it, so that
             the shift rounds.
         limbs: The same matrix for 8-bit arithmetic, where that is exact and fast.
+        plan: A cheaper way to the same product in float64, where that is exact.
     """
 
     matrix: Tensor
     bias: Tensor
     limbs: Limbs | None
+    plan: Phases | Winograd | None
 
     def __call__(self, a: Tensor) -> Tensor:
         """Return activations [B, H, W, C_out] over 2^12 of activations [B, h, w, C_in]."""
@@ -66,12 +68,13 @@ class Layer:
     def _product(self, a: Tensor) -> Tensor:
         if self.limbs and (product := self.limbs.product(a, _neighbourhoods)) is not None:
             return product
-        return _neighbourhoods(a) @ self.matrix
+        return self.plan(a) if self.plan else _neighbourhoods(a) @ self.matrix
 
     def to(self, device: torch.device) -> Layer:
         """Return the layer on another device."""
         matrix = self.matrix.to(device)
-        return Layer(matrix, self.bias.to(device), Limbs.of(matrix))
+        plan = self.plan.to(device) if self.plan else None
+        return Layer(matrix, self.bias.to(device), Limbs.of(matrix), plan)
 
     def largest_sum(self) -> int:
         """Return a bound on every partial sum, for any activations."""
@@ -175,7 +178,9 @@ def hyper_synthesis(tensors: Mapping[str, Tensor]) -> HyperSynthesis:
 def _layer(weight: Tensor, bias: Tensor, transposed: bool) -> Layer:
     taps = _transposed_taps(weight) if transposed else weight.permute(2, 3, 1, 0)[..., None, :]
     matrix = taps.flatten(3).flatten(0, 2).double().contiguous()
-    return Layer(matrix, bias.double(), Limbs.of(matrix))
+    plan = Phases.of(taps) if transposed else Winograd.of(taps[..., 0, :])
+    exact = plan.largest_sum(LIMIT) < EXACT
+    return Layer(matrix, bias.double(), Limbs.of(matrix), plan if exact else None)
 
 
 def _transposed_taps(weight: Tensor) -> Tensor:
@@ -194,11 +199,8 @@ def _transposed_taps(weight: Tensor) -> Tensor:
 
 
 def _neighbourhoods(a: Tensor) -> Tensor:
-    """Return the 3x3 pixels around each, zeros beyond the border: [B * H * W, 9 * C]."""
-    _, height, width, channels = a.shape
-    padded = F.pad(a, (0, 0, 1, 1, 1, 1))
-    shifted = [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
-    return torch.cat(shifted, dim=3).reshape(-1, 9 * channels)
+    """Return the 3x3 pixels around each in a row: [B * H * W, 9 * C]."""
+    return around(a).flatten(1)
 
 
 def _rounded(values: Tensor, unit: int) -> Tensor:

@@ -5,7 +5,7 @@ x --g_a--> y --h_a--> z --Entropy.encode--> streams --Entropy.decode--> y_hat --
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from mien.codec.stock import StockEntropy
 from mien.device import placed
 from mien.errors import CheckpointError
 from mien.tensors import below, load_tensors
+
+# Pictures that a CPU's networks take at a time. At 256x256 and N = 128 the first layer's output
+# is 8 MB a picture: with 8 or 16 of them, decoding took a fifth more CPU time than with 2.
+IN_CACHE = 2
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class StreamCoder:
         if any(side % DOWNSAMPLING for side in x.shape[-2:]):
             raise ValueError(f"sides must be multiples of {DOWNSAMPLING}: {tuple(x.shape)}")
         with run_in(self.dtype, x):
-            y = self.codec.g_a(x)
+            y = _by_parts(self.codec.g_a, x)
             z = self.codec.h_a(y)
         return Latents(y.float(), z.float())
 
@@ -95,7 +99,7 @@ class StreamCoder:
         size = (height // DOWNSAMPLING, width // DOWNSAMPLING)
         decoded = self.entropy.decode(streams, size)
         with run_in(self.dtype, decoded.y_hat):
-            x_hat = self.codec.g_s(decoded.y_hat)
+            x_hat = _by_parts(self.codec.g_s, decoded.y_hat)
         return to_8_bit(x_hat.float()), decoded.symbols
 
     @torch.inference_mode()
@@ -160,6 +164,13 @@ def coder_of(
     made = exported(codec) if integers is None else integers
     place = next(codec.parameters()).device
     return StreamCoder(codec, ExactEntropy(made, place), precision)
+
+
+def _by_parts(network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    """Return what a network makes of a batch; on a CPU of so many that caches hold them."""
+    if batch.device.type != "cpu":
+        return network(batch)
+    return torch.cat([network(part) for part in torch.split(batch, IN_CACHE)])
 
 
 def to_8_bit(x_hat: Tensor) -> Tensor:
