@@ -131,7 +131,8 @@ def _forged(whole: bytes, damage: Damage, draw: random.Random, material: Materia
 
     container = parse(whole)
     if draw.random() < 0.3:
-        sides = {"width": draw.randrange(1, 700), "height": draw.randrange(1, 700)}
+        # Other sides once padded: within the same ones a forger has merely cut the picture.
+        sides = {"width": draw.randrange(SIZE + 1, 700), "height": draw.randrange(1, 700)}
         return replace(container, **sides).to_bytes()
     other = parse(draw.choice(material.pictures)).stream
     return replace(container, stream=damage(container.stream, other, draw)).to_bytes()

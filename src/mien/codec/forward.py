@@ -30,6 +30,7 @@ from compressai.entropy_models import EntropyBottleneck, GaussianConditional
 from torch import Tensor
 
 from mien.codec.model import Codec
+from mien.device import say_if_slow
 from mien.errors import ParamsError
 from mien.share import WHOLE, Share
 
@@ -64,6 +65,7 @@ def training_forward(
     """
     if precision not in DTYPES:
         raise ValueError(f"precision {precision!r} is none of {', '.join(DTYPES)}")
+    say_if_slow(precision)
     if compiled:
         _require_compiler()
     rounded = partial(_outputs, codec, DTYPES[precision])

@@ -19,7 +19,7 @@ from mien.codec.integers import codec_id, exported
 from mien.codec.latents import EXACT, STOCK, Coded, Entropy
 from mien.codec.model import Codec, codec_from, likelihood_bits
 from mien.codec.stock import StockEntropy
-from mien.device import placed
+from mien.device import placed, say_if_slow
 from mien.errors import CheckpointError
 from mien.tensors import below, load_tensors
 
@@ -159,6 +159,7 @@ def coder_of(
     precision: str = "float32",
 ) -> StreamCoder:
     """Return a coder where the codec is; `integers` are what `exported` made, or made now."""
+    say_if_slow(precision)
     if entropy == STOCK:
         return StreamCoder(codec, StockEntropy(codec), precision)
     made = exported(codec) if integers is None else integers
