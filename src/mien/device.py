@@ -28,7 +28,7 @@ def placed(module: Module) -> Module:
 @cache
 def say_if_slow(precision: str) -> None:
     """Tell once that bfloat16 on this CPU is emulated: it took ten times as long as float32."""
-    if precision == "bfloat16" and device().type == "cpu" and not _has_bfloat16():
+    if precision == "bfloat16" and not has_bfloat16():
         print(
             "bfloat16: this processor has no instructions for it (avx512_bf16, amx_bf16): "
             "float32 is several times faster here",
@@ -36,7 +36,10 @@ def say_if_slow(precision: str) -> None:
         )
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
+    """Return whether the device computes in bfloat16 faster than in float32."""
+    if device().type != "cpu":
+        return True
     flags = Path("/proc/cpuinfo")
     text = flags.read_text(encoding="utf-8") if flags.exists() else "avx512_bf16"
     return any(flag in text for flag in ("avx512_bf16", "amx_bf16", " bf16"))
