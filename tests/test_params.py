@@ -46,6 +46,7 @@ def test_the_paper_preset_holds_what_the_paper_states(request):
         ("finetune", "epochs", 2.5, "finetune.epochs: .*2.5"),
         ("finetune", "epochs", 0, "finetune.epochs: .*0"),
         ("shards", "image_size", 100, "shards.image_size: must be a positive multiple of 64"),
+        ("classifier", "width", 12, "classifier.width: must be a positive multiple of 8"),
         ("codec", "qualities", [3, 1], "codec.qualities: must be ascending"),
         ("codec", "qualities", [9], "codec.qualities.0: .*9"),
         ("sweep", "quality", 2, "sweep.quality 2 is not one of codec.qualities"),

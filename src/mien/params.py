@@ -44,12 +44,20 @@ def _multiple_of_64(size: int) -> int:
     return size
 
 
+def _multiple_of_8(width: int) -> int:
+    # oneDNN 3.12's AVX2 kernel of a strided 1x1 convolution writes beyond its memory otherwise.
+    if width < 8 or width % 8:
+        raise ValueError("must be a positive multiple of 8: training with others can crash")
+    return width
+
+
 def _ascending(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if list(values) != sorted(set(values)):
         raise ValueError("must be ascending and without repetition")
     return values
 
 
+Width = Annotated[int, AfterValidator(_multiple_of_8)]
 Size64 = Annotated[int, AfterValidator(_multiple_of_64)]
 # YAML has lists, frozen sections want tuples: only the container is converted.
 Weights = Annotated[
@@ -144,7 +152,7 @@ class Codec(Section):
 class Classifier(Section):
     """Section `classifier`: LibreFace's ResNet-18."""
 
-    width: PositiveInt  # channels of the first stage; 64 is ResNet-18
+    width: Width  # channels of the first stage; 64 is ResNet-18
     input_size: PositiveInt  # pixels; LibreFace 224
     output: Literal["logits", "sigmoid"]  # what the cross entropy sees; LibreFace: sigmoid
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -64,5 +64,5 @@ def test_another_width_is_refused(toy_params, tmp_path):
     state = under(new_classifier(section).state_dict(), "classifier")
     save_tensors(path, state, {"classifier": record_of(section)})
     assert load_classifier(path, section)[1]["classifier"]["labels"][7] == "contempt"
-    with pytest.raises(CheckpointError, match=r"classifier\.width 8"):
-        load_classifier(path, section.model_copy(update={"width": 8}))
+    with pytest.raises(CheckpointError, match=r"classifier\.width 16"):
+        load_classifier(path, section.model_copy(update={"width": 16}))

@@ -14,7 +14,7 @@ def codec():
 
 @pytest.fixture
 def classifier():
-    return Classifier(width=4, input_size=64, dropout=0.1)
+    return Classifier(width=8, input_size=64, dropout=0.1)
 
 
 def owners(codec, classifier):
