@@ -54,13 +54,14 @@ def values(x: Floats, y: Floats, at: Floats) -> Floats:
     piece = np.clip((x <= at[:, None]).sum(axis=1) - 1, 0, x.shape[1] - 2)[:, None]
 
     def pick(array: Floats, offset: int = 0) -> Floats:
-        return np.take_along_axis(array, piece + offset, axis=1)[:, 0]
+        return np.asarray(np.take_along_axis(array, piece + offset, axis=1)[:, 0])
 
     t = np.clip((at - pick(x)) / pick(width), 0.0, 1.0)
     t2, t3 = t**2, t**3
     rise = (t3 - 2 * t2 + t) * pick(slopes) + (t3 - t2) * pick(slopes, 1)
     blend = 3 * t2 - 2 * t3
-    return pick(y) * (1 - blend) + pick(y, 1) * blend + rise * pick(width)
+    curve: Floats = pick(y) * (1 - blend) + pick(y, 1) * blend + rise * pick(width)
+    return curve
 
 
 def _antiderivative(t: Floats, y: Floats, slopes: Floats, width: Floats) -> Floats:
