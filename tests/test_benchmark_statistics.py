@@ -1,4 +1,4 @@
-"""The statistics benchmark: its truth is the truth, and intervals hold it about as often as said.
+"""The statistics benchmark: its truth is true, and intervals hold it about as often as said.
 
 Coverage with few simulations: the benchmark itself has thousands.
 """
