@@ -155,6 +155,17 @@ def test_a_difference_is_paired(params):
     assert found.change.excludes_zero
 
 
+def test_runs_share_their_resamples(params):
+    """A delta is of two runs: paired, it is known better than one accuracy of either."""
+    statistics = statistics_of(params, evaluations(params), "abc")
+    found = statistics.bjontegaard["joint"].bd_accuracy
+    accuracy = statistics.runs["joint"]["q2"].accuracy
+    # At every rate the trained runs recognise the same images and 6 of 60 more, or fewer.
+    paired, single = np.sqrt(0.1 * 0.9), np.sqrt(0.7 * 0.3)
+    ratio = (found.high - found.low) / (accuracy.high - accuracy.low)
+    assert ratio < 1.15 * paired / single < 1
+
+
 def test_deltas_are_those_of_the_envelope_of_the_rate_points_alone(params):
     made = evaluations(params)
     easy = np.arange(N) % 60 < 40  # the joint accuracy falls from q2, which recognises 42
