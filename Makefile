@@ -36,3 +36,4 @@ bench: env ## Measure; prints ratios against named peers.
 	@$(RUN) python benchmarks/streams.py
 	@$(RUN) python benchmarks/data.py --quick
 	@$(RUN) python benchmarks/train.py --quick
+	@$(RUN) python benchmarks/statistics.py --quick

@@ -15,7 +15,10 @@ from mien.data.findings import KINDS
 from mien.data.index import SCHEMA
 from mien.data.layouts import original, rows
 from mien.expressions import EXPRESSIONS
+from mien.metrics import mcnemar
 from mien.params import Folders
+from mien.report import targets
+from mien.report.statistics import MOST_ABSENT
 from mien.stages.ingest import ingest
 from tests.data.conftest import TRAIN_LABELS, add, annotate, load
 from tests.support.affectnet import TEST_ROWS, TRAIN_ROWS, Row, npy_release, original_release
@@ -128,3 +131,19 @@ def test_the_query_of_valence_leaves_out_what_has_none(queried):
         mean = sum(of_label) / len(of_label) if of_label else float("nan")
         assert queried["valence"]["mean"][label] == pytest.approx(mean, nan_ok=True)
     assert sum(map(len, values.values())) < len(indexed())
+
+
+def test_the_page_of_statistics_names_what_there_is():
+    text = page("statistics.md")
+    for rate in targets.RATES:
+        assert f"{rate:g}" in text
+    assert f"fewer than {mcnemar.FEW} discordant" in " ".join(text.split())
+    for table_name in ("targets", "attribution", "methods", "timings"):
+        assert f"tables/{table_name}." in text
+    assert f"above {100 * MOST_ABSENT:.0f} % nothing is bold" in text
+
+
+def test_the_page_of_the_bootstrap_has_its_keys():
+    text = page("results/statistics.md")
+    for key in ("bootstrap_seconds", "coverage", "coverage_bd_rate", "coverage_difference"):
+        assert f"`{key}`" in text

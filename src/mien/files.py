@@ -61,11 +61,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         DataError: If the manifest or a payload is missing or damaged.
     """
-    if not path.is_file():
-        raise DataError(
-            f"{path}: no such file: run the stage that writes it (`snakemake {path}`)"
-        )
-    manifest = _manifest_in(path)
+    manifest = manifest_facts(path)
     for name, expected in manifest["files"].items():
         payload = path.parent / name
         if not payload.is_file():
@@ -80,7 +76,16 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _manifest_in(path: Path) -> dict[str, Any]:
+def manifest_facts(path: Path) -> dict[str, Any]:
+    """Return what a manifest says, its payloads unread.
+
+    Raises:
+        DataError: If the manifest is missing or is none.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"{path}: no such file: run the stage that writes it (`snakemake {path}`)"
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:  # no JSON, or no UTF-8

@@ -22,7 +22,19 @@ TABLES = Path("tables")
 FIGURES = Path("figures")
 REPORT = Path("report.html")
 STATISTICS = Path("results/statistics.json")
-TABLE_NAMES = ("table1", "table2", "classes", "methods", "runs")
+TIMINGS = Path("results/timings.json")
+TABLE_NAMES = (
+    "table1",
+    "table2",
+    "attribution",
+    "targets",
+    "classes",
+    "expressions",
+    "methods",
+    "runs",
+    "recognition",
+)
+TIMINGS_TABLE = TABLES / "timings.md"  # the one table that differs between identical runs
 FIGURE_NAMES = ("fig2", "fig3a", "fig3b", "fig3c", "fig4")
 
 

@@ -88,6 +88,12 @@ def evaluations(params: Params) -> list[str]:
     return [str(paths.evaluation_manifest(run)) for run in all_runs(params)]
 
 
+def classifiers(params: Params) -> list[str]:
+    """Return the manifests of all classifiers, whose records hold their temperatures."""
+    every = [str(paths.manifest_of(paths.classifier_of(run))) for run in all_runs(params)]
+    return list(dict.fromkeys(every))
+
+
 def archives(params: Params) -> list[str]:
     """Return the manifests of all streams."""
     every = [str(paths.manifest_of(paths.streams(run))) for run in all_runs(params)]
@@ -119,7 +125,10 @@ def summary_config(params: Params) -> dict[str, Any]:
 def tables() -> list[str]:
     """Return the files of all tables."""
     kinds = ("md", "tex", "csv")
-    return [str(paths.TABLES / f"{n}.{kind}") for n in paths.TABLE_NAMES for kind in kinds]
+    return [
+        *(str(paths.TABLES / f"{n}.{kind}") for n in paths.TABLE_NAMES for kind in kinds),
+        str(paths.TIMINGS_TABLE),
+    ]
 
 
 def figures(suffix: str) -> list[str]:

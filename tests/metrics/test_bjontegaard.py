@@ -1,20 +1,12 @@
-"""Bjontegaard deltas: the golden figures, every reason for having none, and many at once."""
+"""Bjontegaard deltas: the golden figures, and every reason for having none."""
 
 import warnings
 
+import bjontegaard
 import numpy as np
 import pytest
-from scipy.optimize import isotonic_regression
 
-from mien.metrics.bjontegaard import (
-    METHODS,
-    Overlap,
-    compare,
-    curve,
-    envelope,
-    isotonic_rows,
-    resampled_deltas,
-)
+from mien.metrics.bjontegaard import METHODS, Overlap, compare, curve, envelope
 
 ANCHOR_RATE = np.geomspace(0.07, 1.2, 8)
 ANCHOR = curve(ANCHOR_RATE, 49.71 - 6 * np.exp(-ANCHOR_RATE / 0.3))
@@ -61,6 +53,10 @@ def test_the_overlap_says_what_was_compared():
     inside = (ANCHOR.accuracy.max() - 47.54) / (51.45 - ANCHOR.accuracy.min())
     assert found.accuracy_overlap.fraction == pytest.approx(inside)
     assert (found.accuracy_overlap.anchor_points, found.accuracy_overlap.test_points) == (4, 2)
+    ends = 10**found.rate_overlap.low, 10**found.rate_overlap.high
+    assert ends == pytest.approx((0.07, 0.56))
+    assert found.accuracy_overlap.low == pytest.approx(47.54)
+    assert found.accuracy_overlap.high == pytest.approx(ANCHOR.accuracy.max())
 
 
 def test_points_may_come_in_any_order():
@@ -132,46 +128,56 @@ def test_impossible_points_are_refused():
         points([0.1, 0.2], [1])
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 9])
-def test_isotonic_rows_agree_with_scipy(n):
-    rows = np.random.default_rng(n).normal(50, 2, (60, n))
-    expected = [isotonic_regression(row).x for row in rows]
-    np.testing.assert_allclose(isotonic_rows(rows), expected, rtol=1e-12)
+@pytest.mark.parametrize(
+    ("tested", "quantity", "above", "below"),
+    [
+        # Wholly at higher rates: at 1.2 bit/pixel it has at most its 47 of 2 bit/pixel.
+        (points([2, 3, 4], [47, 48, 49]), "bd_accuracy", None, 47 - ANCHOR.accuracy[-1]),
+        # Wholly at lower rates: at 0.07 it has at least its 44 of 0.06.
+        (points([0.04, 0.06], [43, 44]), "bd_accuracy", 44 - ANCHOR.accuracy[0], None),
+        # Better everywhere: 0.1 bit/pixel are enough for what the anchor has at 1.2.
+        (points([0.1, 0.2], [60, 61]), "bd_rate", None, 100 * (0.1 / 1.2 - 1)),
+        # Worse everywhere: 0.4 are not enough for what the anchor has at 0.07.
+        (points([0.1, 0.4], [30, 31]), "bd_rate", 100 * (0.4 / 0.07 - 1), None),
+    ],
+)
+def test_curves_apart_have_a_bound_instead_of_a_number(tested, quantity, above, below):
+    delta = getattr(compare(ANCHOR, tested), quantity)
+    assert delta.value is None
+    assert "share no range" in delta.reason
+    assert (delta.above, delta.below) == (
+        pytest.approx(above) if above is not None else None,
+        pytest.approx(below) if below is not None else None,
+    )
 
 
-def noisy_curves(n_rows=300):
-    """Return curves that tie, cross, swap their order of rates and sometimes lie apart."""
-    generator = np.random.default_rng(4)
-    shift = generator.choice([0.0, 0.0, 0.0, 12.0], size=(n_rows, 1))
-    rate = np.geomspace(0.05, 0.8, 6) * generator.lognormal(0, 0.3, (n_rows, 6))
-    accuracy = 40 + 12 * rate + generator.normal(0, 1.5, (n_rows, 6))
-    test_rate = np.geomspace(0.04, 0.6, 7) * generator.lognormal(0, 0.3, (n_rows, 7))
-    test_accuracy = 42 + 12 * test_rate + generator.normal(0, 1.5, (n_rows, 7)) + shift
-    return rate, np.round(accuracy), test_rate, np.round(test_accuracy)
+def test_a_bound_is_of_the_lowest_rate_with_the_anchors_best():
+    level = points([0.1, 0.2, 0.4, 0.8], [46, 47, 48, 48])  # 48 from 0.4 on
+    tested = points([0.1, 0.3], [60, 61])
+    assert compare(level, tested).bd_rate.below == pytest.approx(100 * (0.1 / 0.4 - 1))
 
 
-def one_by_one(rows):
-    """Return BD-Accuracy and BD-Rate of every row by the library, NaN where there is none."""
-    pairs = [
-        compare(envelope(curve(*row[:2])), envelope(curve(*row[2:])))
-        for row in zip(*rows, strict=True)
-    ]
-    found = [(pair.bd_accuracy.value, pair.bd_rate.value) for pair in pairs]
-    return np.array(found, dtype=float).T  # None becomes NaN
+def test_curves_that_fall_and_curves_that_meet_have_no_bound():
+    falling = points([2, 3, 4], [49, 48, 47])
+    assert compare(ANCHOR, falling).bd_accuracy.below is None
+    found = compare(ANCHOR, envelope(TEST))
+    assert (found.bd_rate.above, found.bd_rate.below) == (None, None)
 
 
-def test_many_deltas_agree_with_the_library_one_by_one():
-    rows = noisy_curves()
-    found, expected = np.array(resampled_deltas(*rows)), one_by_one(rows)
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
-    assert 0.1 < np.isnan(expected[1]).mean() < 0.9  # the curves hold both kinds
-
-
-def test_many_deltas_agree_where_two_rates_are_equal():
-    rows = noisy_curves(3)
-    rows[0][1, 2] = rows[0][1, 3]
-    bd_accuracy, bd_rate = resampled_deltas(*rows)
-    expected = one_by_one(rows)
-    assert np.isnan(bd_accuracy).tolist() == [False, True, False]
-    np.testing.assert_allclose([bd_accuracy, bd_rate], expected, rtol=1e-9)
+@pytest.mark.parametrize("n", [3, 9])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_package_is_the_oracle_on_monotone_curves(method, n):
+    generator = np.random.default_rng(n)
+    anchor, tested = (
+        curve(np.geomspace(0.05, 0.9, n) * factor, np.sort(generator.uniform(40, 60, n)))
+        for factor in (1.0, 0.8)
+    )
+    found = compare(anchor, tested, method)
+    if method == "cubic" and n < 4:
+        assert "cubic needs 4" in found.bd_accuracy.reason
+        assert "cubic needs 4" in found.bd_rate.reason
+        return
+    given = anchor.rate, anchor.accuracy, tested.rate, tested.accuracy, method
+    options = {"require_matching_points": False, "min_overlap": 0}
+    assert found.bd_accuracy.value == pytest.approx(bjontegaard.bd_psnr(*given, **options))
+    assert found.bd_rate.value == pytest.approx(bjontegaard.bd_rate(*given, **options))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mien.metrics.bootstrap import interval, resampled_means
+from mien.metrics.bootstrap import interval, open_interval, resampled_means
 
 
 def test_all_columns_share_the_resampled_images():
@@ -58,6 +58,22 @@ def test_absent_values_are_counted_and_not_averaged():
     assert (found.low, found.high) == pytest.approx((0.025, 0.975))
     nothing = interval(np.full(5, np.nan))
     assert (nothing.low, nothing.high, nothing.absent) == (None, None, 1.0)
+
+
+def test_an_interval_is_open_where_samples_lie_beyond_what_was_measured():
+    inside = np.linspace(0, 1, 1001)
+    found = open_interval(inside)
+    assert (found.low, found.high, found.absent) == (
+        pytest.approx(0.025),
+        pytest.approx(0.975),
+        0,
+    )
+    few = open_interval(np.r_[inside, np.full(10, np.inf)])  # fewer than 2.5 %
+    assert 0.98 < few.high <= 1
+    many = open_interval(np.r_[inside, np.full(100, np.inf), np.full(100, -np.inf)])
+    assert (many.low, many.high) == (None, None)
+    assert open_interval(np.r_[inside, np.full(1001, np.nan)]).absent == pytest.approx(0.5)
+    assert open_interval(np.full(3, np.nan)).low is None
 
 
 @pytest.mark.parametrize(("n", "resamples"), [(0, 10), (10, 0)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from mien.metrics.pchip import integral
+from mien.metrics.pchip import integral, values
 
 ROWS = 40
 
@@ -32,3 +32,14 @@ def test_the_whole_curve_and_an_empty_interval():
     x, y = np.array([[0.0, 1.0, 3.0]]), np.array([[0.0, 1.0, 3.0]])
     assert integral(x, y, x[:, 0], x[:, -1]) == pytest.approx([4.5])
     assert integral(x, y, x[:, 1], x[:, 1]) == pytest.approx([0.0])
+
+
+@pytest.mark.parametrize("n", range(2, 10))
+def test_values_agree_with_scipy(n):
+    generator = np.random.default_rng(n)
+    x = np.sort(generator.random((ROWS, n)), axis=1)
+    y = np.round(generator.normal(0, 2, size=(ROWS, n)))
+    at = x[:, 0] + generator.random(ROWS) * (x[:, -1] - x[:, 0])
+    at[:3] = x[0, 0], x[1, -1], x[2, n // 2]
+    expected = [PchipInterpolator(*row)(a) for *row, a in zip(x, y, at, strict=True)]
+    np.testing.assert_allclose(values(x, y, at), expected, rtol=1e-9, atol=1e-12)

@@ -25,21 +25,25 @@ def test_metrics_agree_with_scikit_learn(seed, absent):
     expected = oracle.confusion_matrix(labels, predictions, labels=range(8))
     np.testing.assert_array_equal(confusion, expected)
 
-    assert recognition.accuracy(confusion) == pytest.approx(
-        100 * oracle.accuracy_score(labels, predictions)
-    )
+    found = recognition.tally(confusion)
+    assert found.accuracy == pytest.approx(100 * oracle.accuracy_score(labels, predictions))
+    per_class = {"labels": present, "average": None, "zero_division": 0}
+    for ours, theirs in ((found.recall, oracle.recall_score), (found.f1, oracle.f1_score)):
+        expected = 100 * theirs(labels, predictions, **per_class)
+        np.testing.assert_allclose(ours[present], expected)
+        assert np.isnan(np.delete(ours, present)).all()
     averages = {"labels": present, "average": "macro", "zero_division": 0}
-    assert recognition.macro_f1(confusion) == pytest.approx(
+    assert found.macro_f1 == pytest.approx(
         100 * oracle.f1_score(labels, predictions, **averages)
     )
-    assert recognition.unweighted_average_recall(confusion) == pytest.approx(
+    assert found.uar == pytest.approx(
         100 * oracle.recall_score(labels, predictions, **averages)
     )
 
 
 def test_an_absent_class_has_no_recall_and_leaves_the_others_alone():
     labels, predictions, present = answers(1, absent=(7,))
-    recall = recognition.recall_per_class(recognition.confusion_matrix(labels, predictions))
+    recall = recognition.tally(recognition.confusion_matrix(labels, predictions)).recall
     assert np.isnan(recall[7])
     for code in present:
         own = predictions[labels == code]
@@ -48,10 +52,28 @@ def test_an_absent_class_has_no_recall_and_leaves_the_others_alone():
 
 def test_a_class_that_is_never_predicted_scores_zero():
     confusion = recognition.confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 0]))
-    f1 = recognition.f1_per_class(confusion)
-    assert f1[1] == 0.0
-    assert np.isnan(f1[2])
-    assert recognition.macro_f1(confusion) == pytest.approx((50.0 + 0.0) / 2)
+    found = recognition.tally(confusion)
+    assert found.f1[1] == 0.0
+    assert np.isnan(found.f1[2])
+    assert found.macro_f1 == pytest.approx((50.0 + 0.0) / 2)
+
+
+def test_labels_and_predictions_are_not_interchangeable():
+    labels, predictions, _ = answers(0, absent=(7,))
+    confusion = recognition.confusion_matrix(labels, predictions)
+    swapped = recognition.tally(recognition.confusion_matrix(predictions, labels))
+    assert recognition.tally(confusion).uar != pytest.approx(swapped.uar)
+    assert confusion[:, 7].sum() > 0 == confusion[7].sum()
+
+
+def test_many_tallies_are_each_ones_own():
+    counts = [recognition.confusion_matrix(*answers(s, absent=(7,))[:2]) for s in range(4)]
+    each = [recognition.tally(confusion) for confusion in counts]
+    fields = ("labelled", "predicted", "recognised")
+    together = recognition.Tally(*(np.stack([getattr(t, f) for t in each]) for f in fields))
+    for name in ("accuracy", "uar", "macro_f1", "recall", "f1"):
+        expected = [getattr(one, name) for one in each]
+        np.testing.assert_allclose(getattr(together, name), expected)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from mien.report.cells import Column, Table
 from mien.report.render import comma_separated, html_table, latex, markdown, plain
-from mien.report.statistics import Estimate
+from mien.report.statistics import Bounded, Estimate
 
 
 def estimate(value, low, high, absent=0.0, reason=None):
@@ -61,7 +61,7 @@ def test_latex_is_balanced_and_escaped():
     text = latex(TABLE)
     assert r"a \& b\_c & 12 & +0.00 {[}$-$1.00, +1.00{]} & -- \\" in text
     assert r"\textbf{$-$50.0 {[}$-$60.0, $-$40.0{]}}" in text
-    assert r"\caption{50 \% of R\&D\_data <n = 7>" in text
+    assert r"\caption{50 \% of R\&D\_data $<$n = 7$>$" in text
     assert r"\begin{tabular}{lrrr}" in text
     assert text.count("{") == text.count("}")
     assert sorted(re.findall(r"\\begin\{(.*?)\}", text)) == sorted(
@@ -107,6 +107,31 @@ def test_plain_text_is_aligned_ascii():
     assert lines[0].split("  ")[0] == "Strategy"
     assert len({len(line) for line in lines[:4]}) == 1
     assert "-50.0 [-60.0, -40.0]" in lines[1]
+
+
+def bounded(**parts):
+    return Bounded(**{"value": None, "low": None, "high": None, "absent": 0.0} | parts)
+
+
+def test_a_bound_stands_where_a_value_cannot():
+    rate = Column("rate", "Rate", "bit/pixel", "lower", 3, bounded=True)
+    cells = [
+        bounded(above=0.31, reason="no measured rate has 70 %", low=0.28),
+        bounded(below=0.09, reason="the lowest has more"),
+        bounded(value=0.2, low=0.18, reason=None),
+    ]
+    table = Table(
+        "t", "T", "", [Column("s", "S"), rate], [[f"r{i}", c] for i, c in enumerate(cells)]
+    )
+    text = markdown(table)
+    for row in ("| r0 | > 0.310 [0.280, …] |", "| r1 | < 0.090 |", "| r2 | 0.200 [0.180, …] |"):
+        assert row in text
+    assert "- r0, Rate: above 0.31: no measured rate has 70 %" in text
+    assert r"$>$ 0.310 {[}0.280, \dots{}{]}" in latex(table)
+    assert "&gt; 0.310 [0.280, …]" in html_table(table)
+    rows = list(csv.DictReader(io.StringIO(comma_separated(table))))
+    assert (rows[0]["rate"], rows[0]["rate_low"], rows[0]["rate_high"]) == ("", "0.28", "")
+    assert rows[1]["note"] == "Rate: below 0.09: the lowest has more"
 
 
 @pytest.mark.parametrize("write", [markdown, latex, comma_separated, html_table, plain])

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn import metrics as oracle
 
 from mien.metrics.bjontegaard import compare, curve, envelope
-from mien.report.summary import Evaluation, statistics_of
+from mien.report.evaluation import Answers, Evaluation
+from mien.report.summary import statistics_of
 from mien.runs import PRETRAINED, Run, all_runs
 from tests.support.results import params_of
 
@@ -18,14 +20,22 @@ def evaluation(right, raw_right, bpp, labels=None, ms_ssim=None, psnr=30.0):
     labels = np.arange(N) % 4 if labels is None else labels
     return Evaluation(
         labels=labels,
-        predictions=np.where(right, labels, 7),
-        raw_predictions=np.where(raw_right, labels, 7),
+        decoded=answers(np.where(right, labels, 7)),
+        raw=answers(np.where(raw_right, labels, 7)),
+        temperature=2.0,
         n_bytes=np.full(N, 100),
         bpp=np.full(N, bpp),
         estimated_bpp=np.full(N, 0.9 * bpp),
         psnr=np.full(N, psnr),
         ms_ssim=ms_ssim,
+        encode_seconds=np.full(N, 0.01),
+        decode_seconds=None,
     )
+
+
+def answers(predictions):
+    """Return answers that are all equally sure."""
+    return Answers(predictions, 3 * np.eye(8)[predictions])
 
 
 def evaluations(params, **changes):
@@ -62,6 +72,76 @@ def test_every_run_has_its_numbers(params):
     assert {Run(s, name) for s, runs in statistics.runs.items() for name in runs} == set(made)
 
 
+def test_recognition_is_that_of_decoded_and_of_raw_images(params):
+    made = evaluations(params)
+    found = statistics_of(params, made, "abc").runs["joint"]["q2"]
+    run = made[Run("joint", "q2")]
+    for kind, answered in ((found.decoded, run.decoded), (found.raw, run.raw)):
+        given = {"labels": range(4), "average": "macro", "zero_division": 0}
+        f1 = oracle.f1_score(run.labels, answered.predictions, **given)
+        uar = oracle.recall_score(run.labels, answered.predictions, **given)
+        assert kind.macro_f1.value == pytest.approx(100 * f1)
+        assert kind.uar.value == pytest.approx(100 * uar)
+        assert kind.macro_f1.low < kind.macro_f1.value < kind.macro_f1.high
+        counts = oracle.confusion_matrix(run.labels, answered.predictions, labels=range(8))
+        assert kind.confusion == counts.tolist()
+
+
+def test_calibration_errors_are_those_of_the_temperature(params):
+    """All answers are equally sure: one bin, whose error is sureness less accuracy."""
+    found = statistics_of(params, evaluations(params), "abc").runs["joint"]["q2"]
+    sure = {t: 100 / (1 + 7 * np.exp(-3 / t)) for t in (1.0, 2.0)}
+    for kind, accuracy in ((found.decoded, found.accuracy), (found.raw, found.raw_accuracy)):
+        assert kind.ece == pytest.approx(abs(sure[2.0] - accuracy.value))
+        assert kind.ece_uncalibrated == pytest.approx(abs(sure[1.0] - accuracy.value))
+    assert found.temperature == 2.0
+
+
+def test_without_a_temperature_there_is_no_calibrated_error(params):
+    made = {run: replace(e, temperature=None) for run, e in evaluations(params).items()}
+    statistics = statistics_of(params, made, "abc")
+    found = statistics.runs["joint"]["q2"].decoded
+    assert found.ece is None
+    assert found.ece_uncalibrated > 0
+    assert statistics.reliability["joint"]["raw"].calibrated is None
+
+
+def test_reliability_is_of_the_middle_rate_point(params):
+    statistics = statistics_of(params, evaluations(params), "abc")
+    found = statistics.reliability["joint"]["decoded"].uncalibrated
+    filled = [(i, part) for i, part in enumerate(found) if part.n]
+    [(place, only)] = filled
+    assert len(found) == 15
+    assert (place, only.n) == (11, N)  # 73.5 %: the twelfth bin
+    middle = statistics.runs["joint"][statistics.middle]
+    assert only.accuracy == pytest.approx(middle.accuracy.value)
+    assert found[0].confidence is None
+
+
+def test_targets_share_one_raw_accuracy(params):
+    statistics = statistics_of(params, evaluations(params), "abc")
+    assert set(statistics.targets) == {PRETRAINED, "compression-only", "joint"}
+    for strategy, found in statistics.targets.items():
+        # The raw images' 50 of 60: the baseline has at most 52, at q4, the trained ones 58.
+        assert found.rate["raw"].value is not None
+        assert found.rate["raw-1"].value < found.rate["raw"].value
+        best = statistics.runs[strategy]["q4"].bpp
+        assert found.rate["raw"].value < best
+
+
+def test_a_delta_has_the_range_it_is_over(params):
+    statistics = statistics_of(params, evaluations(params), "abc")
+    found = statistics.bjontegaard["joint"]
+    rates = [
+        [statistics.runs[s][f"q{q}"].bpp for q in params.codec.qualities]
+        for s in (PRETRAINED, "joint")
+    ]
+    assert found.rate_overlap.low == pytest.approx(max(map(min, rates)))
+    assert found.rate_overlap.high == pytest.approx(min(map(max, rates)))
+    assert found.accuracy_overlap.low == pytest.approx(100 * 34 / 60)
+    assert found.accuracy_overlap.high == pytest.approx(100 * 52 / 60)
+
+
 def test_a_difference_is_paired(params):
     """The images that decoding costs are known far better than either accuracy."""
     found = statistics_of(params, evaluations(params), "abc").runs["joint"]["q2"]
@@ -75,17 +155,29 @@ def test_a_difference_is_paired(params):
     assert found.change.excludes_zero
 
 
+def test_runs_share_their_resamples(params):
+    """A delta is of two runs: paired, it is known better than one accuracy of either."""
+    statistics = statistics_of(params, evaluations(params), "abc")
+    found = statistics.bjontegaard["joint"].bd_accuracy
+    accuracy = statistics.runs["joint"]["q2"].accuracy
+    # At every rate the trained runs recognise the same images and 6 of 60 more, or fewer.
+    paired, single = np.sqrt(0.1 * 0.9), np.sqrt(0.7 * 0.3)
+    ratio = (found.high - found.low) / (accuracy.high - accuracy.low)
+    assert ratio < 1.15 * paired / single < 1
+
+
 def test_deltas_are_those_of_the_envelope_of_the_rate_points_alone(params):
     made = evaluations(params)
     easy = np.arange(N) % 60 < 40  # the joint accuracy falls from q2, which recognises 42
-    dip = replace(made[Run("joint", "q3")], predictions=np.where(easy, np.arange(N) % 4, 7))
+    fallen = answers(np.where(easy, np.arange(N) % 4, 7))
+    dip = replace(made[Run("joint", "q3")], decoded=fallen)
     made[Run("joint", "q3")] = dip
     statistics = statistics_of(params, made, "abc")
     rates, accuracies = {}, {}
     for strategy in (PRETRAINED, "joint"):
         runs = [made[Run(strategy, f"q{q}")] for q in params.codec.qualities]
         rates[strategy] = np.array([run.bpp.mean() for run in runs])
-        accuracies[strategy] = np.array([100 * run.correct.mean() for run in runs])
+        accuracies[strategy] = np.array([100 * run.correct(run.decoded).mean() for run in runs])
     expected = compare(
         *(envelope(curve(rates[s], accuracies[s])) for s in (PRETRAINED, "joint"))
     )
@@ -115,18 +207,23 @@ def test_an_absent_class_has_no_recall(params):
     statistics = statistics_of(params, evaluations(params, labels=labels), "abc")
     assert statistics.dataset.absent == ["fear", "disgust", "anger", "contempt"]
     assert statistics.dataset.counts["sad"] == 30
-    recall = statistics.recall["joint"]
+    middle = statistics.runs["joint"][statistics.middle]
+    recall = middle.decoded.recall
     assert recall["contempt"].value is None
     assert "no test image" in recall["contempt"].reason
-    middle = statistics.runs["joint"][statistics.middle]
     present = [recall[name].value for name in ("neutral", "happy", "sad", "surprise")]
-    assert np.mean(present) == pytest.approx(middle.uar)
+    assert np.mean(present) == pytest.approx(middle.decoded.uar.value)
+    f1 = middle.decoded.f1
+    assert f1["contempt"].value is None
+    present = [f1[name].value for name in ("neutral", "happy", "sad", "surprise")]
+    assert np.mean(present) == pytest.approx(middle.decoded.macro_f1.value)
 
 
 def test_a_rare_class_may_be_absent_from_a_resample(params):
     labels = np.arange(N) % 3
     labels[0] = 5
-    recall = statistics_of(params, evaluations(params, labels=labels), "abc").recall["joint"]
+    statistics = statistics_of(params, evaluations(params, labels=labels), "abc")
+    recall = statistics.runs["joint"][statistics.middle].decoded.recall
     assert recall["disgust"].absent == pytest.approx(np.exp(-1), abs=0.12)
     assert recall["disgust"].low == recall["disgust"].high == 100.0
 

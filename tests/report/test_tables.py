@@ -4,8 +4,11 @@ import pytest
 
 from mien.expressions import EXPRESSIONS
 from mien.paths import TABLE_NAMES
+from mien.report.captions import table2_strategy
 from mien.report.cells import ABSENT
+from mien.report.published import published_points
 from mien.report.render import markdown
+from mien.report.statistics import Statistics
 from mien.report.tables import all_tables, bjontegaard_text
 from mien.runs import all_runs
 from tests.support.results import params_of
@@ -43,7 +46,9 @@ def test_table_1_has_both_deltas_of_every_trained_strategy(tables, statistics):
 
 def test_table_1_says_why_a_value_is_absent(statistics):
     found = statistics.bjontegaard["joint"]
-    lost = found.bd_rate.model_copy(update={"value": None, "low": None, "reason": "no range"})
+    lost = found.bd_rate.model_copy(
+        update={"value": None, "low": None, "high": None, "reason": "no range"}
+    )
     changed = statistics.model_copy(
         update={
             "bjontegaard": {
@@ -62,7 +67,7 @@ def test_table_2_is_sorted_by_rate(statistics):
     runs = dict(statistics.runs["joint"])
     runs["q1"] = runs["q1"].model_copy(update={"bpp": 9.0})
     changed = statistics.model_copy(update={"runs": {**statistics.runs, "joint": runs}})
-    rows = all_tables(changed)["table2"].rows
+    rows = all_tables(changed)["table2"].rows[:4]
     assert [row[0] for row in rows] == ["q3", "q5", "q8", "q1"]
     assert [row[1] for row in rows] == sorted(row[1] for row in rows)
     assert rows[0][2:] == [runs["q3"].accuracy, runs["q3"].raw_accuracy, runs["q3"].change]
@@ -83,6 +88,76 @@ def test_every_expression_is_listed_and_the_absent_one_marked(tables):
     assert table.rows[-1][1] == 0
     assert f"| contempt | 0 | {ABSENT} | {ABSENT} | {ABSENT} |" in markdown(table)
     assert "no test image of this class" in table.notes[0]
+
+
+def test_every_expression_has_recall_and_f1_on_decoded_and_raw_images(tables, statistics):
+    table = tables["expressions"]
+    assert [row[1] for row in table.rows] == list(EXPRESSIONS) * 3
+    run = statistics.runs["joint"]["q5"]  # the middle one
+    row = table.rows[-8 + EXPRESSIONS.index("fear")]
+    parts = (run.decoded.recall, run.raw.recall, run.decoded.f1, run.raw.f1)
+    assert row == ["joint", "fear", *(part["fear"] for part in parts)]
+    assert "| joint | contempt | – | – | – | – |" in markdown(table)
+
+
+def test_what_was_not_run_is_named_in_the_attribution(tables, statistics):
+    table = tables["attribution"]
+    rows = {row[0]: row for row in table.rows}
+    assert rows["all of it"][2] is statistics.attribution.parts["joint"]
+    assert rows["all of it"][2].value > 0
+    assert rows["the classifier"][2].value is None
+    text = markdown(table)
+    assert "- the classifier, Gain: not run: add classifier-decoded to strategies" in text
+    assert rows["their adaptation to each other"][1] == (
+        "joint − compression-only − classifier-decoded + pretrained"
+    )
+    low, high = statistics.attribution.low, statistics.attribution.high
+    assert f"from {low:.3f} to {high:.3f} bit/pixel" in table.caption
+
+
+def test_fixed_rates_beyond_the_curve_show_a_bound(tables, statistics):
+    found = statistics.targets["joint"].accuracy["0.5"]
+    highest = max(statistics.runs["joint"][name].bpp for name in statistics.reference)
+    assert (found.value is None) == (highest < 0.5)
+    assert [row[0] for row in tables["targets"].rows] == [
+        "pretrained (baseline)",
+        "compression-only",
+        "joint",
+    ]
+
+
+def test_the_papers_numbers_stand_apart_from_ours(tables):
+    table = tables["table1"]
+    keys = [column.key for column in table.columns]
+    published = [row[keys.index("published_bd_rate")] for row in table.rows]
+    assert published == [-49.32, -89.12]
+    assert [row[keys.index("published_bd_accuracy")] for row in table.rows] == [0.71, 4.04]
+    rows = [row for row in tables["table2"].rows if row[0] == "as published"]
+    assert len(rows) == 9
+    assert rows[0] == ["as published", 0.04, 47.54, 49.34, -1.8]
+    for name in ("table1", "table2"):
+        assert "arXiv 2509.17262 on AffectNet, n = 3,999" in tables[name].caption
+    assert "| −49.32 |" in markdown(table)  # no interval, so never bold
+
+
+def test_the_papers_points_are_those_of_its_joint_models_alone():
+    alone = params_of(strategies=["compression-only"])
+    with_other = Statistics.model_construct(strategies=["pretrained", *alone.strategies])
+    assert table2_strategy(with_other) == "compression-only"
+    assert published_points("compression-only") == []
+
+
+def test_recognition_is_listed_before_and_after_calibration(tables, statistics):
+    row = tables["recognition"].rows[0]
+    found = statistics.runs["pretrained"]["q1"]
+    assert row[2] == found.temperature == 1.25
+    assert row[5:7] == [found.decoded.ece, found.decoded.ece_uncalibrated]
+    assert row[7:] == [
+        found.raw.macro_f1,
+        found.raw.uar,
+        found.raw.ece,
+        found.raw.ece_uncalibrated,
+    ]
 
 
 def test_the_primary_interpolation_comes_first(tables, statistics):

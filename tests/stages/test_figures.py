@@ -41,7 +41,11 @@ def test_figures_are_the_same_bytes_in_another_process_at_another_time(results):
         "from mien.stages.figures import figures\n"
         "figures(params_of())"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "5"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
+        "PYTHONHASHSEED": "5",
+    }
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert written() == first
 

@@ -13,12 +13,14 @@ from mien import paths
 from mien.errors import DataError
 from mien.runs import Run, all_runs
 from mien.stages.summarise import summarise
+from mien.stages.tables import tables
 from tests.support.results import change_rows, params_of
 
 ROOT = Path(__file__).parents[2]
 METRICS = {
     "accuracy",
     "bpp",
+    "ece",
     "estimated_bpp",
     "macro_f1",
     "ms_ssim",
@@ -74,17 +76,33 @@ def test_another_process_on_more_threads_writes_the_same_bytes(tmp_path):
     )
     for path in written:
         path.unlink()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
+        "OMP_NUM_THREADS": "2",
+    }
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path)
     assert [path.read_bytes() for path in written] == before
 
 
-def test_encode_seconds_change_nothing(results):
+def test_seconds_change_the_times_alone(results):
     before = paths.METRICS.read_bytes(), paths.STATISTICS.read_bytes()
+    tables(results)
+    shown = table_bytes()
     for run in all_runs(results):
         change_rows(paths.streams(run), run, encode_seconds=[1.5] * 60)
     summarise(results)
+    tables(results)
     assert (paths.METRICS.read_bytes(), paths.STATISTICS.read_bytes()) == before
+    times = json.loads(paths.TIMINGS.read_text())["runs"]
+    assert times["joint"]["q5"] == {"decode_seconds": None, "encode_seconds": 1.5}
+    changed = {name for name, data in table_bytes().items() if data != shown[name]}
+    assert changed == {paths.TIMINGS_TABLE.name}
+    assert "| joint | q5 | 1,500.00 | – |" in paths.TIMINGS_TABLE.read_text()
+
+
+def table_bytes():
+    return {path.name: path.read_bytes() for path in paths.TABLES.iterdir()}
 
 
 @pytest.mark.usefixtures("results")

@@ -16,6 +16,7 @@ from tests.support.results import params_of
 def test_every_table_is_written_in_three_formats(results):
     tables(results)
     expected = {f"{name}.{kind}" for name in paths.TABLE_NAMES for kind in ("md", "tex", "csv")}
+    expected.add("timings.md")
     assert {path.name for path in paths.TABLES.iterdir()} == expected
 
 

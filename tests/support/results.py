@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 from PIL import Image, ImageDraw, ImageFilter
@@ -71,6 +72,9 @@ CURVES = {
     "pretrained": (0.70, 0.40, 0.16, 1.0),
     "compression-only": (0.71, 0.30, 0.12, 0.9),
     "joint": (0.75, 0.20, 0.08, 0.8),
+    "codec-rd": (0.70, 0.37, 0.15, 0.95),
+    "classifier-raw": (0.71, 0.40, 0.16, 1.0),
+    "classifier-decoded": (0.72, 0.25, 0.12, 1.0),
 }
 
 
@@ -110,13 +114,20 @@ def write_run(
     pixels = params.shards.image_size**2
     spread = generator.lognormal(0.0, 0.25, len(keys))
     n_bytes = np.maximum(1, np.round(bpp * pixels / 8 * spread)).astype(np.int64)
+    shares = paths.streams(run).parent != folder  # the baseline's streams, written before
+    if shares:
+        n_bytes = np.array(pc.binary_length(pq.read_table(paths.streams(run))["stream"]))
     guess = (generator.permutation(8)[None] + labels[:, None]) % 8
 
     def rows(share: float, noise: np.random.Generator) -> dict[str, object]:
         right = difficulty + noise.normal(0, 0.03, len(keys)) < share
         wrong = np.where(guess[:, 0] == labels, guess[:, 1], guess[:, 0])
         prediction = np.where(right, labels, wrong)
-        logits = np.eye(8, dtype=np.float32)[prediction]
+        logits = noise.normal(0, 1, (len(keys), 8))
+        logits[np.arange(len(keys)), prediction] = logits.max(1) + noise.exponential(
+            2, len(keys)
+        )
+        logits = logits.astype(np.float32)
         fixed = pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel()), 8)
         return {"key": keys, "label": labels, "logits": fixed, "prediction": prediction}
 
@@ -135,15 +146,18 @@ def write_run(
     same = np.random.default_rng(0) if run.strategy != "joint" else generator
     write_table(paths.raw(run), rows(raw_accuracy, same))
     write_table(paths.examples(run), example_rows(params, keys, labels, bpp))
-    write_table(
-        paths.streams(run),
-        {
+    if not shares:
+        streams = {
             "key": keys,
             "stream": [generator.bytes(int(length)) for length in n_bytes],
             "estimated_bits": 8 * n_bytes * 0.98,
             "encode_seconds": generator.random(len(keys)),
-        },
-    )
+        }
+        write_table(paths.streams(run), streams)
+    calibration = {"temperature": 1.25, "pictures": "raw", "split": "val", "n": 40}
+    path = paths.manifest_of(paths.classifier_of(run))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_manifest(path, [], record={"calibration": calibration})
     seal(run)
 
 
@@ -151,7 +165,7 @@ def seal(run: Run) -> None:
     """Write both manifests of a run over what is there now."""
     measured = [paths.decoded(run), paths.raw(run), paths.examples(run)]
     write_manifest(paths.run_folder(run) / "evaluation.json", measured)
-    write_manifest(paths.run_folder(run) / "streams.json", [paths.streams(run)])
+    write_manifest(paths.manifest_of(paths.streams(run)), [paths.streams(run)])
 
 
 def change_rows(path: Path, run: Run, **columns: object) -> None:

@@ -6,11 +6,13 @@ rule summarise:
     input:
         streams=plan.archives(PARAMS),
         evaluations=plan.evaluations(PARAMS),
+        classifiers=plan.classifiers(PARAMS),
     output:
         metrics=report(
             str(paths.METRICS), category="Metrics", caption="../report/metrics.rst"
         ),
         statistics=str(paths.STATISTICS),
+        timings=str(paths.TIMINGS),
     log:
         "logs/summarise.log",
     benchmark:
@@ -26,6 +28,7 @@ rule tables:
     """The paper's tables and ours, in Markdown, LaTeX and CSV."""
     input:
         statistics=str(paths.STATISTICS),
+        timings=str(paths.TIMINGS),
     output:
         report(
             plan.tables(),

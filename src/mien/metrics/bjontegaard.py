@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from bjontegaard import bd_psnr
@@ -21,14 +21,14 @@ from bjontegaard import bd_rate as library_bd_rate
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from mien.metrics import pchip
+from mien.metrics.curves import TIE
 
 Floats = NDArray[np.float64]
 
 METHODS = ("pchip", "akima", "cubic")
 PRIMARY = "pchip"
+_APART = "the curves share no range of {}"
 LEAST_POINTS = {"pchip": 2, "akima": 2, "cubic": 4}
-TIE = 1e-9  # percentage points: block means that differ by rounding alone
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Delta:
-    """A Bjontegaard delta, or the reason why there is none; exactly one of them is set."""
+    """A Bjontegaard delta, or the reason why there is none; exactly one of them is set.
+
+    Curves that share no range have no delta, which is a mean over one, but where they rise they
+    still bound the difference at the end where they come nearest: it is `above` or `below` a
+    number. At most one of the two is set, and only without a value.
+    """
 
     value: float | None
     reason: str | None
+    above: float | None = None
+    below: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Overlap:
     fraction: float  # of the range that both together cover, 0..1
     anchor_points: int  # measured points of the anchor inside it
     test_points: int
+    low: float | None = None  # of the shared range; None: there is none
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,11 +107,15 @@ def compare(anchor: Curve, test: Curve, method: str = PRIMARY) -> Comparison:
     """
     log_anchor, log_test = np.log10(anchor.rate), np.log10(test.rate)
     first, first_test = _first_of_ties(anchor), _first_of_ties(test)
+    no_rate = _refusal(log_anchor, log_test, method, "rate")
+    no_accuracy = _refusal(first.accuracy, first_test.accuracy, method, "accuracy")
     return Comparison(
-        bd_accuracy=_refusal(log_anchor, log_test, method, "rate")
-        or _delta(bd_psnr, anchor, test, method),
-        bd_rate=_refusal(first.accuracy, first_test.accuracy, method, "accuracy")
-        or _delta(library_bd_rate, first, first_test, method),
+        bd_accuracy=_accuracy_bound(no_rate, anchor, test)
+        if no_rate
+        else _delta(bd_psnr, anchor, test, method),
+        bd_rate=_rate_bound(no_accuracy, anchor, test)
+        if no_accuracy
+        else _delta(library_bd_rate, first, first_test, method),
         rate_overlap=_overlap(log_anchor, log_test),
         accuracy_overlap=_overlap(anchor.accuracy, test.accuracy),
     )
@@ -127,8 +140,36 @@ def _refusal(anchor: Floats, test: Floats, method: str, quantity: str) -> Delta 
         if not np.all(steps > 0):
             return Delta(None, f"the {quantity} of the {name} curve does not increase")
     if _overlap(anchor, test).fraction == 0:
-        return Delta(None, f"the curves share no range of {quantity}")
+        return Delta(None, _APART.format(quantity))
     return None
+
+
+def _accuracy_bound(refusal: Delta, anchor: Curve, test: Curve) -> Delta:
+    """Add the bound that curves without a shared rate leave of their difference in accuracy.
+
+    The nearer end of each, at a rate the other does not have, is a bound of what it would have
+    there: between two rates a rising curve is nowhere above its end or below its start.
+    """
+    if refusal.reason != _APART.format("rate") or not (_rises(anchor) and _rises(test)):
+        return refusal
+    if test.rate[0] >= anchor.rate[-1]:
+        return replace(refusal, below=float(test.accuracy[0] - anchor.accuracy[-1]))
+    return replace(refusal, above=float(test.accuracy[-1] - anchor.accuracy[0]))
+
+
+def _rate_bound(refusal: Delta, anchor: Curve, test: Curve) -> Delta:
+    """Add the bound that curves without a shared accuracy leave of their ratio of rates."""
+    if refusal.reason != _APART.format("accuracy") or not (_rises(anchor) and _rises(test)):
+        return refusal
+    if test.accuracy[0] >= anchor.accuracy[-1]:  # at the anchor's best accuracy
+        ratio = test.rate[0] / _first_of_ties(anchor).rate[-1]
+        return replace(refusal, below=float(100 * (ratio - 1)))
+    ratio = test.rate[-1] / anchor.rate[0]  # at the anchor's worst
+    return replace(refusal, above=float(100 * (ratio - 1)))
+
+
+def _rises(points: Curve) -> bool:
+    return bool(np.all(np.diff(points.accuracy) >= 0))
 
 
 def _delta(function: Callable[..., float], anchor: Curve, test: Curve, method: str) -> Delta:
@@ -149,88 +190,6 @@ def _overlap(anchor: Floats, test: Floats) -> Overlap:
     union = max(anchor.max(), test.max()) - min(anchor.min(), test.min())
     if high <= low:
         return Overlap(0.0, 0, 0)
-    inside = (int(((values >= low) & (values <= high)).sum()) for values in (anchor, test))
-    return Overlap(float((high - low) / union), *inside)
-
-
-def resampled_deltas(
-    anchor_rate: Floats, anchor_accuracy: Floats, test_rate: Floats, test_accuracy: Floats
-) -> tuple[Floats, Floats]:
-    """Return BD-Accuracy and BD-Rate of many pairs of curves: pchip on their envelopes.
-
-    The figures of `compare(envelope(anchor), envelope(test))` row by row, a hundred times as
-    fast.
-
-    Args:
-        anchor_rate: [B, K], bit/pixel, in any order along K.
-        anchor_accuracy: [B, K], percent.
-        test_rate: [B, J].
-        test_accuracy: [B, J].
-
-    Returns:
-        BD-Accuracy in percentage points, [B], and BD-Rate in percent, [B]; NaN where a row has
-        none.
-    """
-    anchor = _enveloped(anchor_rate, anchor_accuracy)
-    test = _enveloped(test_rate, test_accuracy)
-    bd_accuracy = _mean_difference(anchor, test)
-    exponent = _mean_difference(anchor.turned(), test.turned())
-    with np.errstate(over="ignore"):
-        bd_rate = 100 * (10**exponent - 1)
-    return bd_accuracy, np.where(np.isfinite(bd_rate), bd_rate, np.nan)
-
-
-@dataclass(frozen=True)
-class _Curves:
-    """Many curves of K knots, of which some are left out."""
-
-    x: Floats  # [B, K]
-    y: Floats  # [B, K]
-    kept: NDArray[np.bool_]  # [B, K]
-
-    def turned(self) -> _Curves:
-        """Return x over y, with the first of equal y kept."""
-        return _Curves(self.y, self.x, np.diff(self.y, axis=1, prepend=-np.inf) > TIE)
-
-    def integral(self, low: Floats, high: Floats) -> Floats:
-        """Integrate every curve, [B]; NaN for one of fewer than two knots."""
-        result = np.full(len(self.x), np.nan)
-        n_kept = self.kept.sum(axis=1)
-        for n in range(LEAST_POINTS["pchip"], self.x.shape[1] + 1):
-            rows = n_kept == n  # curves of equal length form one array
-            kept = self.kept & rows[:, None]
-            x, y = self.x[kept].reshape(-1, n), self.y[kept].reshape(-1, n)
-            result[rows] = pchip.integral(x, y, low[rows], high[rows])
-        return result
-
-
-def _enveloped(rate: Floats, accuracy: Floats) -> _Curves:
-    order = np.argsort(rate, axis=1, kind="stable")
-    log_rate = np.log10(np.take_along_axis(rate, order, axis=1))
-    rising = isotonic_rows(np.take_along_axis(accuracy, order, axis=1))
-    strict = (np.diff(log_rate, axis=1) > 0).all(axis=1)
-    return _Curves(log_rate, rising, np.repeat(strict[:, None], rate.shape[1], axis=1))
-
-
-def isotonic_rows(values: Floats) -> Floats:
-    """Return the nearest non-decreasing row to each row, [B, K], by the min-max formula.
-
-    `g_i = max over j <= i of min over k >= i of mean(values[j..k])` (Robertson, Wright and
-    Dykstra 1988), which has no loop over rows, unlike pool adjacent violators.
-    """
-    n = values.shape[1]
-    sums = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
-    rising = np.full(values.shape, -np.inf)
-    for j in range(n):
-        means = (sums[:, j + 1 :] - sums[:, [j]]) / np.arange(1, n - j + 1)
-        lowest = np.minimum.accumulate(means[:, ::-1], axis=1)[:, ::-1]
-        rising[:, j:] = np.maximum(rising[:, j:], lowest)
-    return rising
-
-
-def _mean_difference(anchor: _Curves, test: _Curves) -> Floats:
-    """Return the mean of test minus anchor over the x that both cover, [B]."""
-    low = np.maximum(anchor.x.min(axis=1), test.x.min(axis=1))
-    high = np.minimum(anchor.x.max(axis=1), test.x.max(axis=1))
-    gain = test.integral(low, high) - anchor.integral(low, high)
-    return np.divide(gain, high - low, out=np.full(len(gain), np.nan), where=high > low)
+    inside = [int(((values >= low) & (values <= high)).sum()) for values in (anchor, test)]
+    share = float((high - low) / union)
+    return Overlap(share, inside[0], inside[1], float(low), float(high))

@@ -7,6 +7,7 @@ the accuracies themselves. The intervals say nothing about another training of t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,24 @@ def interval(samples: Floats) -> Interval:
         return Interval(None, None, 1.0)
     low, high = np.quantile(present, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high), 1 - len(present) / len(samples))
+
+
+def open_interval(samples: Floats) -> Interval:
+    """Return the central 95 % of a quantity that may lie beyond what was measured, [B].
+
+    An infinite sample is known to lie beyond everything that was measured. It counts, so an end
+    of the interval may be open: None. Both ends are samples, the next ones outwards, since
+    nothing can be interpolated between a number and an infinity; NaN marks an absent value.
+    """
+    present = np.sort(samples[~np.isnan(samples)])
+    absent = 1 - len(present) / len(samples)
+    if len(present) == 0:
+        return Interval(None, None, absent)
+    first = math.floor((1 - LEVEL) / 2 * (len(present) - 1))
+    low, high = float(present[first]), float(present[-1 - first])
+    return Interval(
+        low if math.isfinite(low) else None, high if math.isfinite(high) else None, absent
+    )
 
 
 def _draw_counts(generator: np.random.Generator, rows: int, n: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Integrals of many PCHIP curves at once: the bootstrap's share of a Bjontegaard delta.
+"""Many PCHIP curves at once, their values and integrals: what the bootstrap spends its time on.
 
 The same piecewise cubic Hermite interpolant as `scipy.interpolate.PchipInterpolator`
 (Fritsch and Butland 1984, doi:10.1137/0905021, with its three-point end slopes), which takes
@@ -35,6 +35,33 @@ def integral(x: Floats, y: Floats, low: Floats, high: Floats) -> Floats:
         lower = _antiderivative(start, y, slopes, width)
         total: Floats = (width * (upper - lower)).sum(axis=1)
         return total
+
+
+def values(x: Floats, y: Floats, at: Floats) -> Floats:
+    """Return the PCHIP curve of every row at that row's abscissa.
+
+    Args:
+        x: Abscissae, [B, K], strictly increasing along K, K >= 2.
+        y: Ordinates, [B, K].
+        at: Abscissae asked for, [B]; beyond the row's own, its end counts.
+
+    Returns:
+        Ordinates, [B].
+    """
+    width = np.diff(x, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slopes = _slopes(width, np.diff(y, axis=1) / width)
+    piece = np.clip((x <= at[:, None]).sum(axis=1) - 1, 0, x.shape[1] - 2)[:, None]
+
+    def pick(array: Floats, offset: int = 0) -> Floats:
+        return np.asarray(np.take_along_axis(array, piece + offset, axis=1)[:, 0])
+
+    t = np.clip((at - pick(x)) / pick(width), 0.0, 1.0)
+    t2, t3 = t**2, t**3
+    rise = (t3 - 2 * t2 + t) * pick(slopes) + (t3 - t2) * pick(slopes, 1)
+    blend = 3 * t2 - 2 * t3
+    curve: Floats = pick(y) * (1 - blend) + pick(y, 1) * blend + rise * pick(width)
+    return curve
 
 
 def _antiderivative(t: Floats, y: Floats, slopes: Floats, width: Floats) -> Floats:

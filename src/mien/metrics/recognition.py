@@ -7,6 +7,8 @@ the class the image belongs to.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,35 +40,56 @@ def confusion_matrix(labels: Integers, predictions: Integers) -> Integers:
     return cells.reshape(N_EXPRESSIONS, N_EXPRESSIONS)
 
 
-def accuracy(confusion: Integers) -> float:
-    """Return the share of images that got their own label, in percent."""
-    return float(100 * np.trace(confusion) / confusion.sum())
+@dataclass(frozen=True)
+class Tally:
+    """Images of every class, as counts or as shares of all: what recall and F1 are made of.
 
-
-def recall_per_class(confusion: Integers) -> Floats:
-    """Return the share of each class that was recognised, [8], percent; NaN if it is absent."""
-    return _percent(np.diagonal(confusion), confusion.sum(axis=1))
-
-
-def unweighted_average_recall(confusion: Integers) -> float:
-    """Return the mean recall over the classes present, in percent (balanced accuracy)."""
-    return float(np.nanmean(recall_per_class(confusion)))
-
-
-def f1_per_class(confusion: Integers) -> Floats:
-    """Return each class's F1, [8], percent; NaN if the class is absent.
-
-    F1 is `2 TP / (2 TP + FP + FN)`, which is 0, not undefined, for a class never predicted.
+    The axes before the last, `...`, are resamples of the test set, or there are none.
     """
-    labelled = confusion.sum(axis=1)
-    f1 = _percent(2 * np.diagonal(confusion), labelled + confusion.sum(axis=0))
-    return np.where(labelled > 0, f1, np.nan)
+
+    labelled: Floats  # [..., 8], images of the class
+    predicted: Floats  # [..., 8], images that were called so
+    recognised: Floats  # [..., 8], images of the class that were called so
+
+    @property
+    def accuracy(self) -> Floats:
+        """The share of images that got their own label, percent, [...]."""
+        return _percent(self.recognised.sum(axis=-1), self.labelled.sum(axis=-1))
+
+    @property
+    def recall(self) -> Floats:
+        """The share of each class that was recognised, percent, [..., 8]; NaN if absent."""
+        return _percent(self.recognised, self.labelled)
+
+    @property
+    def uar(self) -> Floats:
+        """Unweighted average recall: the mean over the classes present, percent, [...]."""
+        return _mean_of_present(self.recall)
+
+    @property
+    def f1(self) -> Floats:
+        """Each class's F1, percent, [..., 8]; NaN if the class is absent.
+
+        F1 is `2 TP / (2 TP + FP + FN)`, which is 0, not undefined, for a class never predicted.
+        """
+        f1 = _percent(2 * self.recognised, self.labelled + self.predicted)
+        return np.where(self.labelled > 0, f1, np.nan)
+
+    @property
+    def macro_f1(self) -> Floats:
+        """The mean F1 over the classes present, percent, [...]."""
+        return _mean_of_present(self.f1)
 
 
-def macro_f1(confusion: Integers) -> float:
-    """Return the mean F1 over the classes present, in percent."""
-    return float(np.nanmean(f1_per_class(confusion)))
+def tally(confusion: Integers) -> Tally:
+    """Return the images of every class that a confusion matrix, [8, 8], counts."""
+    counts = confusion.astype(np.float64)
+    return Tally(counts.sum(axis=1), counts.sum(axis=0), np.diagonal(counts))
 
 
-def _percent(part: Integers, whole: Integers) -> Floats:
-    return np.divide(100.0 * part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def _percent(part: Floats, whole: Floats) -> Floats:
+    return np.divide(100.0 * part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def _mean_of_present(values: Floats) -> Floats:
+    return np.asarray(np.nanmean(values, axis=-1), dtype=np.float64)

@@ -6,6 +6,7 @@ cut out of its report still says what it rests on.
 
 from __future__ import annotations
 
+from mien.report.published import DIFFERENCES, published_points
 from mien.report.statistics import Statistics
 from mien.runs import CLASSIFIER_DECODED, CLASSIFIER_RAW, CODEC_RD, JOINT, PRETRAINED
 
@@ -23,15 +24,31 @@ SWEEPS = {"fig3a": "bpp", "fig3b": "ce", "fig3c": "mse"}  # the paper's order
 TITLES = {
     "table1": "Table 1",
     "table2": "Table 2",
+    "attribution": "Parts of the joint gain",
+    "targets": "Fixed rates and accuracies",
     "classes": "Recall per expression",
+    "expressions": "Recall and F1 per expression",
     "methods": "Other interpolations",
     "runs": "All runs",
+    "recognition": "Recognition and calibration",
     "fig2": "Figure 2",
     "fig3a": "Figure 3a",
     "fig3b": "Figure 3b",
     "fig3c": "Figure 3c",
     "fig4": "Figure 4",
 }
+
+PART_NAMES = {  # of attribution.PARTS
+    "joint": "all of it",
+    "codec": "the codec",
+    "codec-rd": "the codec: further training for rate and MSE",
+    "codec-ce": "the codec: training to be read",
+    "classifier": "the classifier",
+    "classifier-raw": "the classifier: further training on raw images",
+    "classifier-decoded": "the classifier: training on decoded images",
+    "adaptation": "their adaptation to each other",
+}
+RATE_NAMES = {"raw": "Rate for raw accuracy", "raw-1": "Rate for raw − 1 point"}
 
 _DELTAS = (
     "BD-Accuracy is the mean difference in accuracy at equal log rate, BD-Rate the mean "
@@ -91,15 +108,34 @@ def _subject(name: str, statistics: Statistics) -> str:
         "table1": (
             f"{_DELTAS} PCHIP on the non-decreasing envelope of the rate points. {brackets} "
             "Overlap: the share of both curves' range in which they are compared, and the "
-            "measured points in it (baseline + strategy)."
+            "measured points in it (baseline + strategy). Without overlap, < or > bounds the "
+            f"difference where the curves come nearest. {DIFFERENCES}"
         ),
         "table2": (
             f"Accuracy of the {table2_strategy(statistics)} models on decoded test images, of "
             f"the same classifier on the raw ones, and the difference. {brackets}"
+            f"{_published_points(statistics)}"
+        ),
+        "attribution": (
+            "What the gain of joint over pretrained is made of: differences of mean accuracy "
+            f"{_common_rates(statistics)}. Codec, classifier and adaptation add up to all of "
+            f"it; adaptation is what neither training gives alone. {brackets}"
+        ),
+        "targets": (
+            "The PCHIP curve on the non-decreasing envelope of the rate points, read at fixed "
+            "rates (bit/pixel) and at two fixed accuracies: that of the pretrained classifier "
+            "on raw images, and one point less. < and >: beyond the measured rates, with the "
+            f"bound that the last one gives. Brackets: {intervals(statistics)}; … is an end "
+            "beyond the measured rates."
         ),
         "classes": (
             f"Recall per expression on decoded test images at {statistics.middle}, the middle "
             f"rate point. Brackets: {intervals(statistics)}."
+        ),
+        "expressions": (
+            f"Recall and F1 per expression at {statistics.middle}, the middle rate point, on "
+            "decoded test images and by the same classifier on the raw ones. Brackets: "
+            f"{intervals(statistics)}."
         ),
         "methods": (
             f"{_DELTAS} By interpolation, on the non-decreasing envelope of the rate points "
@@ -108,8 +144,14 @@ def _subject(name: str, statistics: Statistics) -> str:
         "runs": (
             "Every run on the test set: rate from the stored bytes and by the likelihood "
             "estimate, what the run's classifier recognises on decoded and on raw images, and "
-            "the distortion. Macro F1 and unweighted average recall (UAR), on decoded images, "
-            f"are means over the expressions present. {brackets}"
+            f"the distortion. {brackets}"
+        ),
+        "recognition": (
+            "Every run on decoded test images, and its classifier on the raw ones. Macro F1 "
+            "and unweighted average recall (UAR) are means over the expressions present. "
+            "Expected calibration error (ECE, 15 bins of equal width) with logits divided by "
+            "the temperature, which was fitted on val to the pictures the classifier was "
+            f"trained on, and before that. Brackets: {intervals(statistics)}."
         ),
         "fig2": (
             "Accuracy on decoded test images over rate. Dashed: the same classifiers on raw "
@@ -122,6 +164,20 @@ def _subject(name: str, statistics: Statistics) -> str:
             "The faces are the first by key of two expressions, not chosen by eye."
         ),
     }[name]
+
+
+def _published_points(statistics: Statistics) -> str:
+    return f" {DIFFERENCES}" if published_points(table2_strategy(statistics)) else ""
+
+
+def _common_rates(statistics: Statistics) -> str:
+    found = statistics.attribution
+    if found.low is None or found.high is None:
+        return "over the rates that all curves cover, of which there are none"
+    return (
+        f"over log rate from {found.low:.3f} to {found.high:.3f} bit/pixel, which all curves "
+        "cover"
+    )
 
 
 def _sweep_subject(weight: str, statistics: Statistics) -> str:

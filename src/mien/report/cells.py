@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mien.report.statistics import Estimate
+from mien.report.statistics import Bounded, Estimate
 
 Cell = str | int | float | Estimate | None
 
 ABSENT = "–"
 MINUS = "−"
+OPEN = "…"  # an end of an interval beyond what was measured
 ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 
 
@@ -77,7 +78,7 @@ def shown_cells(table: Table, row: list[Cell], minus: str = MINUS) -> list[Shown
     """Return every cell of a row as people read it."""
     return [
         Shown(
-            _text(column, cell).replace("-", minus)
+            cell_text(column, cell).replace("-", minus)
             if column.decimals is not None
             else str(cell),
             column.signed and isinstance(cell, Estimate) and cell.excludes_zero,
@@ -86,14 +87,23 @@ def shown_cells(table: Table, row: list[Cell], minus: str = MINUS) -> list[Shown
     ]
 
 
-def _text(column: Column, cell: Cell) -> str:
-    """Return a number, with its interval if it has one, with an ASCII minus."""
-    value = cell.value if isinstance(cell, Estimate) else cell
-    numbers = [value]
-    if isinstance(cell, Estimate) and cell.low is not None:
-        numbers += [cell.low, cell.high]
-    shown = [_number(column, number) for number in numbers]
-    return shown[0] if len(shown) == 1 else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+def cell_text(column: Column, cell: Cell) -> str:
+    """Return a number or a bound, with its interval if it has one, with an ASCII minus."""
+    if not isinstance(cell, Estimate):
+        return _number(column, cell)
+    ends = (cell.low, cell.high)
+    if ends == (None, None):
+        return _value(column, cell)
+    low, high = (OPEN if end is None else _number(column, end) for end in ends)
+    return f"{_value(column, cell)} [{low}, {high}]"
+
+
+def _value(column: Column, cell: Estimate) -> str:
+    if isinstance(cell, Bounded) and cell.above is not None:
+        return f"> {_number(column, cell.above)}"
+    if isinstance(cell, Bounded) and cell.below is not None:
+        return f"< {_number(column, cell.below)}"
+    return _number(column, cell.value)
 
 
 def _number(column: Column, value: Cell) -> str:
@@ -105,10 +115,19 @@ def _number(column: Column, value: Cell) -> str:
 
 def _remark(estimate: Estimate) -> str | None:
     if estimate.value is None:
-        return estimate.reason
+        return f"{_side(estimate)}{estimate.reason}"
     if estimate.absent > 0:
         return (
             f"{100 * estimate.absent:.1f} % of the resamples have no value, the interval is "
             "that of the others"
         )
     return None
+
+
+def _side(estimate: Estimate) -> str:
+    """Return the bound that stands for a missing value, as CSV has no other place for it."""
+    if isinstance(estimate, Bounded) and estimate.above is not None:
+        return f"above {estimate.above:.4g}: "
+    if isinstance(estimate, Bounded) and estimate.below is not None:
+        return f"below {estimate.below:.4g}: "
+    return ""

@@ -46,10 +46,13 @@ def page(statistics: Statistics, images: Mapping[str, bytes]) -> str:
             _paragraphs(_findings(statistics)),
             tables["table1"],
             figures["fig2"],
+            tables["targets"],
+            tables["attribution"],
             "<h2>Decoded against raw images</h2>",
             tables["table2"],
             figures["fig4"],
             tables["classes"],
+            tables["expressions"],
             "<h2>What each loss weight does</h2>",
             f'<div class="panels">\n{panels}</div>',
             "<h2>How to read the intervals</h2>",
@@ -57,6 +60,7 @@ def page(statistics: Statistics, images: Mapping[str, bytes]) -> str:
             tables["methods"],
             "<h2>All runs</h2>",
             tables["runs"],
+            tables["recognition"],
             "</main>\n</body>\n</html>\n",
         ]
     )

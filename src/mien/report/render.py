@@ -24,6 +24,9 @@ _TEX = {
     "↓": r"$\downarrow$",
     "−": "$-$",
     "–": "--",
+    "…": r"\dots{}",
+    "<": "$<$",
+    ">": "$>$",
     "[": "{[}",  # after `\\` a bare bracket would be the row's optional spacing
     "]": "{]}",
 }

@@ -55,6 +55,17 @@ class Measured(Estimate):
     high: float
 
 
+class Bounded(Estimate):
+    """An estimate that may lie beyond what was measured.
+
+    Then it has no value but a bound, `above` or `below` which it lies, beside the reason. An
+    end of its interval is None where more than 2.5 % of the resamples lie beyond on that side.
+    """
+
+    above: float | None = None
+    below: float | None = None
+
+
 class Dataset(Record):
     """The test set."""
 
@@ -78,6 +89,22 @@ class Provenance(Record):
     bootstrap_seed: int
 
 
+class Recognition(Record):
+    """What a run's classifier makes of the test images, decoded or raw.
+
+    The calibration errors are in percent: `ece` of softmax(logits / temperature), None without
+    a temperature, and `ece_uncalibrated` of softmax(logits).
+    """
+
+    macro_f1: Measured  # percent
+    uar: Measured  # percent, unweighted average recall
+    ece: float | None
+    ece_uncalibrated: float
+    recall: dict[str, Estimate]  # per expression, percent
+    f1: dict[str, Estimate]  # per expression, percent
+    confusion: list[list[int]]  # images; row: label, column: prediction
+
+
 class RunStatistics(Record):
     """One run on the test set."""
 
@@ -88,11 +115,12 @@ class RunStatistics(Record):
     n_bytes: float  # mean per image
     psnr: float | None  # dB, mean; None if a picture came back identical (infinite)
     ms_ssim: float | None  # mean; None if the pictures are too small for it
-    macro_f1: float  # percent
-    uar: float  # percent, unweighted average recall
     accuracy: Measured  # percent, on decoded images
     raw_accuracy: Measured  # percent, same classifier on raw images
     change: Measured  # percentage points, decoded minus raw
+    temperature: float | None  # logits are divided by it; None: never calibrated
+    decoded: Recognition
+    raw: Recognition  # same classifier on raw images
 
 
 class Shared(Record):
@@ -101,6 +129,8 @@ class Shared(Record):
     fraction: float  # of the range both cover together, 0..1
     baseline_points: int
     points: int
+    low: float | None  # of the shared range, bit/pixel or percent; None: there is none
+    high: float | None
 
 
 class Delta(Record):
@@ -120,12 +150,42 @@ class Pair(Record):
 class Bjontegaard(Record):
     """A strategy against the baseline over the rate points."""
 
-    bd_accuracy: Estimate  # percentage points
-    bd_rate: Estimate  # percent
+    bd_accuracy: Bounded  # percentage points
+    bd_rate: Bounded  # percent
     rate_overlap: Shared  # what BD-Accuracy averages over
     accuracy_overlap: Shared  # what BD-Rate averages over
     on_envelope: dict[str, Pair]  # per method; `pchip` holds the primary figures
     as_measured: dict[str, Pair]  # per method, on the points as they are
+
+
+class Targets(Record):
+    """One strategy's curve at fixed rates and fixed accuracies."""
+
+    accuracy: dict[str, Bounded]  # percent, by rate in bit/pixel
+    rate: dict[str, Bounded]  # bit/pixel; for the raw images' accuracy, and one point less
+
+
+class Attribution(Record):
+    """What the joint gain is made of, over the rates that all curves cover."""
+
+    low: float | None  # bit/pixel; None: they cover none
+    high: float | None
+    parts: dict[str, Estimate]  # percentage points
+
+
+class Bin(Record):
+    """Test images that a classifier was about equally sure of."""
+
+    n: int
+    confidence: float | None  # mean, percent; None: no image
+    accuracy: float | None  # percent
+
+
+class Reliability(Record):
+    """Bins of equal width by confidence, in ascending order."""
+
+    uncalibrated: list[Bin]
+    calibrated: list[Bin] | None  # None: without a temperature
 
 
 class SweepPoint(Record):
@@ -138,7 +198,7 @@ class SweepPoint(Record):
 class Statistics(Record):
     """All of statistics.json."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     dataset: Dataset
     provenance: Provenance
     strategies: list[str]  # the baseline first
@@ -147,8 +207,10 @@ class Statistics(Record):
     sweep_quality: int
     sweeps: dict[str, list[SweepPoint]]  # per weight, by ascending value
     runs: dict[str, dict[str, RunStatistics]]  # strategy, setting
-    recall: dict[str, dict[str, Estimate]]  # strategy, expression; at `middle`; percent
     bjontegaard: dict[str, Bjontegaard]  # strategy
+    targets: dict[str, Targets]  # strategy
+    attribution: Attribution
+    reliability: dict[str, dict[str, Reliability]]  # strategy, `decoded` or `raw`; at `middle`
 
     @property
     def middle(self) -> str:

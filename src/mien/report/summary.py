@@ -2,63 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.expressions import EXPRESSIONS
-from mien.metrics import recognition
-from mien.metrics.bootstrap import resampled_means
 from mien.params import Params
-from mien.report.deltas import Points, bjontegaard_of, estimate, measured
+from mien.report.attribution import attribution_of
+from mien.report.deltas import bjontegaard_of
+from mien.report.estimates import Points, measured
+from mien.report.evaluation import Evaluation
+from mien.report.recognised import recognition_of, reliability_of
+from mien.report.resampled import Sampled, sampled
 from mien.report.statistics import (
     Dataset,
-    Estimate,
     Provenance,
     RunStatistics,
     Statistics,
     SweepPoint,
     middle_of,
 )
+from mien.report.targets import targets_of
 from mien.runs import PRETRAINED, Run, reference_settings, setting_named, sweep_settings
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One run on the n test images, in an order that all runs share."""
-
-    labels: Integers  # [n], 0..7
-    predictions: Integers  # [n], on decoded images
-    raw_predictions: Integers  # [n], same classifier on raw images
-    n_bytes: Integers  # [n]
-    bpp: Floats  # [n], bit/pixel
-    estimated_bpp: Floats  # [n], bit/pixel
-    psnr: Floats  # [n], dB; infinite for identical pictures
-    ms_ssim: Floats | None  # [n]; None: the pictures are too small for it
-
-    @property
-    def correct(self) -> Floats:
-        """1 where the decoded image was recognised, else 0, [n]."""
-        return np.asarray(self.predictions == self.labels, dtype=np.float64)
-
-    @property
-    def raw_correct(self) -> Floats:
-        """1 where the raw image was recognised, else 0, [n]."""
-        return np.asarray(self.raw_predictions == self.labels, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class _Resampled:
-    """What one run comes to on every resample of the test images, [B] each."""
-
-    accuracy: Floats  # percent
-    raw_accuracy: Floats  # percent
-    bpp: Floats  # bit/pixel
 
 
 def statistics_of(
@@ -72,17 +40,18 @@ def statistics_of(
         commit: What made the numbers.
     """
     reference = [setting.name for setting in reference_settings(params)]
+    middle = middle_of(reference)
     strategies = list(dict.fromkeys(run.strategy for run in evaluations))
-    resampled = _resample(params, evaluations)
+    samples = sampled(evaluations, params.evaluate.resamples, params.evaluate.seed)
     runs: dict[str, dict[str, RunStatistics]] = {strategy: {} for strategy in strategies}
     for run, evaluation in evaluations.items():
-        measured = _run_statistics(params, run, evaluation, resampled[run])
-        runs[run.strategy][run.setting] = measured
+        runs[run.strategy][run.setting] = _run_statistics(params, run, evaluation, samples[run])
     curves = {
-        strategy: _points(strategy, reference, runs[strategy], resampled)
+        strategy: _points([samples[Run(strategy, setting)] for setting in reference])
         for strategy in strategies
     }
-    baseline = curves.pop(PRETRAINED)
+    baseline = samples[Run(PRETRAINED, middle)]
+    raw = float(baseline.whole.raw.accuracy), baseline.resamples.raw.accuracy
     return Statistics(
         dataset=_dataset(params, next(iter(evaluations.values())).labels),
         provenance=_provenance(params, commit),
@@ -92,32 +61,18 @@ def statistics_of(
         sweep_quality=params.sweep.quality,
         sweeps={weight: _sweep(params, weight) for weight in ("bpp", "ce", "mse")},
         runs=runs,
-        recall={
-            strategy: _recall(params, evaluations[Run(strategy, middle_of(reference))])
+        bjontegaard={
+            strategy: bjontegaard_of(curves[PRETRAINED], points)
+            for strategy, points in curves.items()
+            if strategy != PRETRAINED
+        },
+        targets={strategy: targets_of(points, *raw) for strategy, points in curves.items()},
+        attribution=attribution_of(curves),
+        reliability={
+            strategy: reliability_of(evaluations[Run(strategy, middle)])
             for strategy in strategies
         },
-        bjontegaard={
-            strategy: bjontegaard_of(baseline, points) for strategy, points in curves.items()
-        },
     )
-
-
-def _resample(params: Params, evaluations: Mapping[Run, Evaluation]) -> dict[Run, _Resampled]:
-    columns = [
-        column
-        for evaluation in evaluations.values()
-        for column in (evaluation.correct, evaluation.raw_correct, evaluation.bpp)
-    ]
-    means = _means(params, columns)
-    return {
-        run: _Resampled(100 * means[:, 3 * i], 100 * means[:, 3 * i + 1], means[:, 3 * i + 2])
-        for i, run in enumerate(evaluations)
-    }
-
-
-def _means(params: Params, columns: Sequence[Floats]) -> Floats:
-    evaluate = params.evaluate
-    return resampled_means(np.column_stack(columns), evaluate.resamples, evaluate.seed)
 
 
 def _dataset(params: Params, labels: Integers) -> Dataset:
@@ -147,12 +102,10 @@ def _sweep(params: Params, weight: str) -> list[SweepPoint]:
 
 
 def _run_statistics(
-    params: Params, run: Run, evaluation: Evaluation, resampled: _Resampled
+    params: Params, run: Run, evaluation: Evaluation, samples: Sampled
 ) -> RunStatistics:
     setting = setting_named(params, run.setting)
-    confusion = recognition.confusion_matrix(evaluation.labels, evaluation.predictions)
-    raw = recognition.confusion_matrix(evaluation.labels, evaluation.raw_predictions)
-    accuracy, raw_accuracy = recognition.accuracy(confusion), recognition.accuracy(raw)
+    whole, drawn = samples.whole, samples.resamples
     psnr = float(evaluation.psnr.mean())
     return RunStatistics(
         quality=setting.quality,
@@ -162,48 +115,25 @@ def _run_statistics(
         n_bytes=evaluation.n_bytes.mean(),
         psnr=psnr if np.isfinite(psnr) else None,
         ms_ssim=None if evaluation.ms_ssim is None else evaluation.ms_ssim.mean(),
-        macro_f1=recognition.macro_f1(confusion),
-        uar=recognition.unweighted_average_recall(confusion),
-        accuracy=measured(accuracy, resampled.accuracy),
-        raw_accuracy=measured(raw_accuracy, resampled.raw_accuracy),
-        change=measured(accuracy - raw_accuracy, resampled.accuracy - resampled.raw_accuracy),
+        accuracy=measured(float(whole.decoded.accuracy), drawn.decoded.accuracy),
+        raw_accuracy=measured(float(whole.raw.accuracy), drawn.raw.accuracy),
+        change=measured(
+            float(whole.decoded.accuracy - whole.raw.accuracy),
+            drawn.decoded.accuracy - drawn.raw.accuracy,
+        ),
+        temperature=evaluation.temperature,
+        decoded=recognition_of(evaluation, evaluation.decoded, whole.decoded, drawn.decoded),
+        raw=recognition_of(evaluation, evaluation.raw, whole.raw, drawn.raw),
     )
 
 
-def _recall(params: Params, evaluation: Evaluation) -> dict[str, Estimate]:
-    """Return the recall of every expression, in percent."""
-    confusion = recognition.confusion_matrix(evaluation.labels, evaluation.predictions)
-    recalls = recognition.recall_per_class(confusion)
-    classes = range(len(EXPRESSIONS))
-    there = [(evaluation.labels == code).astype(np.float64) for code in classes]
-    means = _means(params, [*there, *(images * evaluation.correct for images in there)])
-    there_share, recognised = np.hsplit(means, 2)
-    samples = np.divide(
-        100 * recognised,
-        there_share,
-        out=np.full_like(recognised, np.nan),
-        where=there_share > 0,
-    )
-    return {
-        EXPRESSIONS[code]: estimate(None, samples[:, code], "no test image of this class")
-        if np.isnan(recalls[code])
-        else estimate(float(recalls[code]), samples[:, code])
-        for code in classes
-    }
-
-
-def _points(
-    strategy: str,
-    reference: list[str],
-    runs: Mapping[str, RunStatistics],
-    resampled: Mapping[Run, _Resampled],
-) -> Points:
+def _points(samples: list[Sampled]) -> Points:
     """Return the rate points of a strategy, as measured and on every resample."""
-    measured = [runs[setting] for setting in reference]
-    drawn = [resampled[Run(strategy, setting)] for setting in reference]
     return Points(
-        rate=np.array([point.bpp for point in measured]),
-        accuracy=np.array([point.accuracy.value for point in measured], dtype=np.float64),
-        resampled_rate=np.column_stack([point.bpp for point in drawn]),
-        resampled_accuracy=np.column_stack([point.accuracy for point in drawn]),
+        rate=np.array([point.whole.bpp for point in samples]),
+        accuracy=np.array([point.whole.decoded.accuracy for point in samples]),
+        resampled_rate=np.column_stack([point.resamples.bpp for point in samples]),
+        resampled_accuracy=np.column_stack(
+            [point.resamples.decoded.accuracy for point in samples]
+        ),
     )

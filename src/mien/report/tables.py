@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from mien.expressions import EXPRESSIONS
 from mien.paths import TABLE_NAMES
+from mien.report.attribution import PARTS
 from mien.report.captions import (
+    PART_NAMES,
+    RATE_NAMES,
     STRATEGY_NAMES,
     TITLES,
     caption,
@@ -15,6 +19,7 @@ from mien.report.captions import (
     table2_strategy,
 )
 from mien.report.cells import Cell, Column, Table
+from mien.report.published import published_deltas, published_points
 from mien.report.render import plain
 from mien.report.statistics import (
     Bjontegaard,
@@ -25,6 +30,7 @@ from mien.report.statistics import (
     Statistics,
 )
 
+PUBLISHED = "as published"
 INTERPOLATIONS = ("pchip", "akima", "cubic")  # the primary one first
 
 _STRATEGY = Column("strategy", "Strategy")
@@ -40,9 +46,13 @@ def all_tables(statistics: Statistics) -> dict[str, Table]:
     contents = {
         "table1": _bjontegaard,
         "table2": _decoded_and_raw,
+        "attribution": _attribution,
+        "targets": _targets,
         "classes": _classes,
+        "expressions": _expressions,
         "methods": _methods,
         "runs": _runs,
+        "recognition": _recognition,
     }
     return {
         name: Table(name, TITLES[name], caption(name, statistics), *contents[name](statistics))
@@ -76,12 +86,23 @@ def _bjontegaard(statistics: Statistics) -> _Content:
         Column("bd_rate", "BD-Rate", "%", "lower", 1, signed=True, bounded=True),
         Column("accuracy_overlap", "accuracy overlap", "%", decimals=0),
         Column("accuracy_points", "points"),
+        Column("published_bd_accuracy", "BD-Accuracy as published", "points", None, 2, True),
+        Column("published_bd_rate", "BD-Rate as published", "%", None, 2, True),
     ]
     rows = [
-        [STRATEGY_NAMES[strategy], *_bjontegaard_cells(statistics.bjontegaard[strategy])]
+        [
+            STRATEGY_NAMES[strategy],
+            *_bjontegaard_cells(statistics.bjontegaard[strategy]),
+            *_published_cells(strategy),
+        ]
         for strategy in statistics.trained
     ]
     return columns, rows
+
+
+def _published_cells(strategy: str) -> list[Cell]:
+    found = published_deltas().get(strategy)
+    return [None, None] if found is None else [found.bd_accuracy, found.bd_rate]
 
 
 def _bjontegaard_cells(found: Bjontegaard) -> list[Cell]:
@@ -98,8 +119,9 @@ def _shared(shared: Shared) -> list[Cell]:
 
 
 def _decoded_and_raw(statistics: Statistics) -> _Content:
-    """Table 2: the rate points of the joint models, by ascending rate."""
-    runs = statistics.runs[table2_strategy(statistics)]
+    """Table 2: the rate points of the joint models, by ascending rate; below, as published."""
+    strategy = table2_strategy(statistics)
+    runs = statistics.runs[strategy]
     by_rate = sorted(statistics.reference, key=lambda setting: runs[setting].bpp)
     rows: list[list[Cell]] = [
         [
@@ -110,6 +132,10 @@ def _decoded_and_raw(statistics: Statistics) -> _Content:
             runs[setting].change,
         ]
         for setting in by_rate
+    ]
+    rows += [
+        [PUBLISHED, point.bpp, point.accuracy, point.raw_accuracy, point.change]
+        for point in published_points(strategy)
     ]
     return [_SETTING, _BPP, _ACCURACY, _RAW_ACCURACY, _CHANGE], rows
 
@@ -125,9 +151,83 @@ def _classes(statistics: Statistics) -> _Content:
         [
             expression,
             statistics.dataset.counts[expression],
-            *(statistics.recall[strategy][expression] for strategy in statistics.strategies),
+            *(_middle(statistics, s).decoded.recall[expression] for s in statistics.strategies),
         ]
         for expression in EXPRESSIONS
+    ]
+    return columns, rows
+
+
+def _middle(statistics: Statistics, strategy: str) -> RunStatistics:
+    return statistics.runs[strategy][statistics.middle]
+
+
+def _expressions(statistics: Statistics) -> _Content:
+    """Recall and F1 of every expression on decoded and on raw images, one row per strategy."""
+    columns = [
+        _STRATEGY,
+        Column("expression", "Expression"),
+        *(
+            Column(f"{name}_{kind}", f"{title}, {kind}", "%", "higher", 1, bounded=True)
+            for name, title in (("recall", "Recall"), ("f1", "F1"))
+            for kind in ("decoded", "raw")
+        ),
+    ]
+    rows: list[list[Cell]] = []
+    for strategy in statistics.strategies:
+        run = _middle(statistics, strategy)
+        parts = (run.decoded.recall, run.raw.recall, run.decoded.f1, run.raw.f1)
+        rows += [
+            [STRATEGY_NAMES[strategy], expression, *(part[expression] for part in parts)]
+            for expression in EXPRESSIONS
+        ]
+    return columns, rows
+
+
+def _attribution(statistics: Statistics) -> _Content:
+    """The joint gain and its parts."""
+    columns = [
+        Column("part", "Part"),
+        Column("difference", "Difference"),
+        Column("gain", "Gain", "points", "higher", 2, signed=True, bounded=True),
+    ]
+    rows: list[list[Cell]] = [
+        [PART_NAMES[part], _difference(part), statistics.attribution.parts[part]]
+        for part in PARTS
+    ]
+    return columns, rows
+
+
+def _difference(part: str) -> str:
+    """Return what is subtracted from what."""
+    added, taken = PARTS[part]
+    if len(added) == 1:
+        return f"{added[0]} − {taken[0]}"
+    return f"{added[0]} − {' − '.join(taken)} + {' + '.join(added[1:])}"
+
+
+def _targets(statistics: Statistics) -> _Content:
+    """Accuracy at fixed rates and rate at fixed accuracies, one row per strategy."""
+    found = statistics.targets
+    first = next(iter(found.values()))
+    columns = [
+        _STRATEGY,
+        *(
+            Column(f"accuracy_at_{rate}", f"Accuracy at {rate}", "%", "higher", 2, bounded=True)
+            for rate in first.accuracy
+        ),
+        *(
+            Column(f"rate_for_{name}", RATE_NAMES[name], "bit/pixel", "lower", 3, bounded=True)
+            for name in first.rate
+        ),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            STRATEGY_NAMES[strategy],
+            *found[strategy].accuracy.values(),
+            *found[strategy].rate.values(),
+        ]
+        for strategy in statistics.strategies
     ]
     return columns, rows
 
@@ -171,23 +271,46 @@ def _runs(statistics: Statistics) -> _Content:
         _ACCURACY,
         _RAW_ACCURACY,
         _CHANGE,
-        Column("macro_f1", "Macro F1", "%", "higher", 1),
-        Column("uar", "UAR", "%", "higher", 1),
         Column("psnr", "PSNR", "dB", "higher", 2),
         Column("ms_ssim", "MS-SSIM", "", "higher", 4),
     ]
+    return columns, _row_per_run(statistics, _run_cells)
+
+
+def _row_per_run(
+    statistics: Statistics, cells: Callable[[RunStatistics], list[Cell]]
+) -> list[list[Cell]]:
     swept = [point.setting for points in statistics.sweeps.values() for point in points]
     order = list(dict.fromkeys([*statistics.reference, *swept]))
-    rows = [
-        [STRATEGY_NAMES[strategy], setting, *_run_cells(statistics.runs[strategy][setting])]
+    return [
+        [STRATEGY_NAMES[strategy], setting, *cells(statistics.runs[strategy][setting])]
         for strategy in statistics.strategies
         for setting in order
         if setting in statistics.runs[strategy]
     ]
-    return columns, rows
 
 
 def _run_cells(run: RunStatistics) -> list[Cell]:
     estimates: list[Estimate] = [run.accuracy, run.raw_accuracy, run.change]
     rates = [run.bpp, run.estimated_bpp, run.n_bytes]
-    return [*rates, *estimates, run.macro_f1, run.uar, run.psnr, run.ms_ssim]
+    return [*rates, *estimates, run.psnr, run.ms_ssim]
+
+
+def _recognition(statistics: Statistics) -> _Content:
+    """Means over the expressions and calibration errors of every run, decoded and raw."""
+    columns = [_STRATEGY, _SETTING, Column("temperature", "Temperature", decimals=2)]
+    for kind in ("decoded", "raw"):
+        columns += [
+            Column(f"macro_f1_{kind}", f"Macro F1, {kind}", "%", "higher", 1, bounded=True),
+            Column(f"uar_{kind}", f"UAR, {kind}", "%", "higher", 1, bounded=True),
+            Column(f"ece_{kind}", f"ECE, {kind}", "%", "lower", 1),
+            Column(f"ece_uncalibrated_{kind}", "before", "%", "lower", 1),
+        ]
+    return columns, _row_per_run(statistics, _recognition_cells)
+
+
+def _recognition_cells(run: RunStatistics) -> list[Cell]:
+    cells: list[Cell] = [run.temperature]
+    for found in (run.decoded, run.raw):
+        cells += [found.macro_f1, found.uar, found.ece, found.ece_uncalibrated]
+    return cells

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
-from pytorch_msssim import ms_ssim
 from torch import Tensor
 from tqdm import tqdm
 
@@ -28,10 +27,9 @@ from mien.expressions import N_EXPRESSIONS
 from mien.files import read_manifest, replacing, write_manifest
 from mien.metrics.distortion import psnr
 from mien.metrics.rate import bits_per_pixel
+from mien.metrics.similarity import ms_ssim
 from mien.params import Params
 from mien.runs import Run
-
-MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window
 
 READ = [
     pa.field("key", pa.string(), nullable=False),
@@ -151,7 +149,7 @@ def _read(
 def _measure(batch: Decoded) -> list[dict[str, object]]:
     """Return rate and distortion of each picture."""
     height, width = batch.images.shape[-2:]
-    similarity = _ms_ssim(batch.raw.images, batch.images)
+    similarity = ms_ssim(batch.raw.images, batch.images)
     return [
         {
             "n_bytes": n_bytes,
@@ -163,16 +161,6 @@ def _measure(batch: Decoded) -> list[dict[str, object]]:
             batch.n_bytes, batch.raw.images, batch.images, similarity, strict=True
         )
     ]
-
-
-def _ms_ssim(raw: Tensor, decoded: Tensor) -> Sequence[float | None]:
-    """Return MS-SSIM per picture, None where a side is too short for its five scales."""
-    if min(raw.shape[-2:]) < MS_SSIM_MIN_SIDE:
-        return [None] * len(raw)
-    values: list[float] = ms_ssim(
-        raw.float(), decoded.float(), data_range=255, size_average=False
-    ).tolist()
-    return values
 
 
 def _pictures(batch: Decoded, wanted: int) -> list[dict[str, object]]:

@@ -17,11 +17,11 @@ from mien.files import read_manifest
 from mien.params import Params
 from mien.report import style
 from mien.report.captions import SWEEPS, shown_rates
+from mien.report.evaluated import read_rows
 from mien.report.faces import Crop, Face, decoded_faces
 from mien.report.figures import accuracy_over_rate, weight_effect
 from mien.report.statistics import Statistics, read_statistics
 from mien.runs import PRETRAINED, Run, all_runs
-from mien.stages.evaluated import read_rows
 
 N_FACES = 2  # of different expressions, in Fig. 4
 EXAMPLE_COLUMNS = ("key", "label", "png", "raw_png")

@@ -1,4 +1,4 @@
-"""Summarise every run: metrics.json, for `dvc metrics diff`, and all statistics shown."""
+"""Summarise every run: metrics.json, for `dvc metrics diff`, all that is shown, and times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from mien import paths
 from mien.files import write_json
 from mien.params import Params
 from mien.provenance import source_commit
+from mien.report.evaluated import read_evaluations
 from mien.report.statistics import (
     Bjontegaard,
     Estimate,
@@ -17,22 +18,25 @@ from mien.report.statistics import (
     write_statistics,
 )
 from mien.report.summary import statistics_of
-from mien.stages.evaluated import read_evaluations
+from mien.report.timings import timings_of, write_timings
+from mien.runs import all_runs
 
 FINE_DECIMALS = 5  # of bpp and MS-SSIM: one byte in a 256x256 picture is 0.00012 bit/pixel
 DECIMALS = 3  # one image in 4,000 is 0.025 percent
 
 
 def summarise(params: Params) -> None:
-    """Write results/statistics.json and metrics.json from the test set of every run.
+    """Write results/statistics.json, metrics.json and results/timings.json of every run.
 
-    Both hold nothing that differs between two identical runs; metrics.json holds no commit
-    either, so that an unchanged number is an unchanged file.
+    The first two hold nothing that differs between two identical runs; metrics.json holds no
+    commit either, so that an unchanged number is an unchanged file.
 
     Raises:
         DataError: If a run's files are missing, damaged or not about the same images.
     """
-    statistics = statistics_of(params, read_evaluations(params), source_commit())
+    evaluations = read_evaluations(all_runs(params), params.shards.image_size)
+    statistics = statistics_of(params, evaluations, source_commit())
+    write_timings(paths.TIMINGS, timings_of(evaluations))
     write_statistics(paths.STATISTICS, statistics)
     write_json(paths.METRICS, metrics_of(statistics))
 
@@ -54,10 +58,11 @@ def _metrics_of_run(run: RunStatistics) -> dict[str, Any]:
     others = {
         "accuracy": run.accuracy.value,
         "raw_accuracy": run.raw_accuracy.value,
-        "macro_f1": run.macro_f1,
+        "ece": run.decoded.ece,
+        "macro_f1": run.decoded.macro_f1.value,
         "n_bytes": run.n_bytes,
         "psnr": run.psnr,
-        "uar": run.uar,
+        "uar": run.decoded.uar.value,
     }
     return {**rounded(fine, FINE_DECIMALS), **rounded(others, DECIMALS)}
 

@@ -8,21 +8,24 @@ from mien.params import Params
 from mien.report.render import comma_separated, latex, markdown
 from mien.report.statistics import read_statistics
 from mien.report.tables import all_tables, bjontegaard_text
+from mien.report.timings import read_timings, timings_table
 from mien.runs import all_runs
 
 FORMATS = {"md": markdown, "tex": latex, "csv": comma_separated}
 
 
 def tables(params: Params) -> None:
-    """Write every table in every format.
+    """Write every table in every format, and the one of times as Markdown.
 
     Raises:
-        DataError: If statistics.json is missing or has other runs than `params`.
+        DataError: If statistics.json or timings.json is missing, or the former has other runs
+            than `params`.
     """
     statistics = read_statistics(paths.STATISTICS, all_runs(params))
     for name, table in all_tables(statistics).items():
         for suffix, rendered in FORMATS.items():
             write_text(paths.TABLES / f"{name}.{suffix}", rendered(table))
+    write_text(paths.TIMINGS_TABLE, markdown(timings_table(read_timings(paths.TIMINGS))))
 
 
 def printed_deltas(params: Params) -> str:

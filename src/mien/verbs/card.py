@@ -60,8 +60,8 @@ def _measured(statistics: Statistics, run: RunStatistics) -> str:
         ("Bytes a picture, mean", f"{run.n_bytes:.0f}"),
         ("Accuracy on decoded pictures [%]", _interval(run.accuracy)),
         ("Accuracy on the raw pictures [%]", _interval(run.raw_accuracy)),
-        ("Macro F1, decoded [%]", f"{run.macro_f1:.1f}"),
-        ("Unweighted average recall, decoded [%]", f"{run.uar:.1f}"),
+        ("Macro F1, decoded [%]", _interval(run.decoded.macro_f1)),
+        ("Unweighted average recall, decoded [%]", _interval(run.decoded.uar)),
         ("PSNR, mean [dB]", "–" if run.psnr is None else f"{run.psnr:.2f}"),
         ("MS-SSIM, mean", "–" if run.ms_ssim is None else f"{run.ms_ssim:.4f}"),
     ]

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from mien import paths
+
 Command = Callable[[argparse.Namespace], None]
 Add = Callable[[str, Command, str], argparse.ArgumentParser]
 
@@ -13,7 +15,7 @@ _CODEC = "a run such as joint/q3, a .safetensors file, or a folder that `mien ex
 
 
 def add_commands(add: Add) -> None:
-    """Add encode, decode, classify, info and export.
+    """Add encode, decode, classify, info, compare and export.
 
     Args:
         add: Adds one command with its name, what runs it and its help.
@@ -40,6 +42,10 @@ def add_commands(add: Add) -> None:
     classify.add_argument("--json", action="store_true", help="an object a line")
     info = add("info", _info, "what a .mien file, an archive or a weights file is")
     info.add_argument("file", type=Path)
+    compare = add("compare", _compare, "two runs side by side, with paired differences")
+    compare.add_argument("first", metavar="RUN", help="such as pretrained/q3")
+    compare.add_argument("second", metavar="RUN", help="such as joint/q3")
+    compare.add_argument("--params", type=Path, default=paths.PARAMS, help="%(default)s")
     export = add("export", _export, "write a run's models and model card to a folder")
     export.add_argument("name", metavar="RUN", help="such as joint/q3")
     export.add_argument("folder", type=Path)
@@ -78,6 +84,12 @@ def _info(args: argparse.Namespace) -> None:
     from mien.verbs.info import info
 
     print(info(args.file))
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from mien.verbs.compare import compare
+
+    print(compare(args.first, args.second, args.params))
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -1,16 +1,32 @@
 """What does not fit together is refused by name; what fits is read in one order."""
 
+import shutil
+
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from mien import paths
 from mien.errors import DataError
-from mien.runs import Run
-from mien.stages.evaluated import read_evaluations
-from tests.support.results import change_rows
+from mien.files import write_manifest
+from mien.report.evaluated import read_evaluations as read
+from mien.runs import Run, all_runs
+from tests.support.results import change_rows, params_of
 
 RUN = Run("joint", "q5")
+
+
+@pytest.fixture
+def results(results, tmp_path, monkeypatch):
+    """Return the params of a results folder, a copy, that is now the working directory."""
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return params_of()
+
+
+def read_evaluations(params):
+    return read(all_runs(params), params.shards.image_size)
 
 
 def column(path, name):
@@ -26,8 +42,12 @@ def test_rows_are_matched_by_key_whatever_their_order(results):
         pq.write_table(table.take(order), path)
     change_rows(paths.raw(RUN), RUN)  # seal
     after = read_evaluations(results)[RUN]
-    for name in ("labels", "predictions", "raw_predictions", "bpp", "estimated_bpp"):
+    for name in ("labels", "n_bytes", "bpp", "estimated_bpp", "encode_seconds"):
         assert getattr(before, name).tolist() == getattr(after, name).tolist()
+    for kind in ("decoded", "raw"):
+        first, second = getattr(before, kind), getattr(after, kind)
+        assert first.predictions.tolist() == second.predictions.tolist()
+        assert first.logits.tolist() == second.logits.tolist()
 
 
 def test_the_estimate_is_over_the_coded_pixels(results):
@@ -118,11 +138,11 @@ def test_a_column_that_is_absent_or_has_nulls_is_refused(results):
 def test_ms_ssim_of_some_images_only_is_refused(results):
     path = paths.decoded(RUN)
     assert read_evaluations(results)[RUN].ms_ssim is None  # 64x64 is too small for it
-    change_rows(path, RUN, ms_ssim=[0.9, *[None] * 59])
-    with pytest.raises(DataError, match="ms_ssim is null for 59 of 60 images"):
+    change_rows(path, RUN, ms_ssim=[0.9, *[None] * 149])
+    with pytest.raises(DataError, match="ms_ssim is null for 149 of 150 images"):
         read_evaluations(results)
-    change_rows(path, RUN, ms_ssim=[0.9] * 60)
-    assert read_evaluations(results)[RUN].ms_ssim.tolist() == [0.9] * 60
+    change_rows(path, RUN, ms_ssim=[0.9] * 150)
+    assert read_evaluations(results)[RUN].ms_ssim.tolist() == [0.9] * 150
 
 
 def test_an_empty_test_set_is_refused(results):
@@ -131,3 +151,37 @@ def test_an_empty_test_set_is_refused(results):
     change_rows(path, RUN)
     with pytest.raises(DataError, match="no rows"):
         read_evaluations(results)
+
+
+def test_logits_belong_to_their_image(results):
+    table = pq.read_table(paths.raw(RUN)).sort_by("key")
+    found = read_evaluations(results)[RUN].raw
+    assert found.logits.tolist() == table["logits"].to_pylist()
+    assert found.logits.argmax(1).tolist() == table["prediction"].to_pylist()
+
+
+def test_a_prediction_that_its_logits_do_not_make_is_refused(results):
+    predictions = column(paths.raw(RUN), "prediction")
+    key = column(paths.raw(RUN), "key")[0]
+    change_rows(paths.raw(RUN), RUN, prediction=[(predictions[0] + 1) % 8, *predictions[1:]])
+    with pytest.raises(DataError, match=rf"raw.parquet: {key} has another prediction"):
+        read_evaluations(results)
+
+
+def test_the_temperature_is_that_of_the_runs_classifier(results):
+    own = paths.manifest_of(paths.classifier_of(RUN))
+    write_manifest(own, [], record={"calibration": {"temperature": 2.5}})
+    found = read_evaluations(results)
+    assert found[RUN].temperature == 2.5
+    assert found[Run("compression-only", "q5")].temperature == 1.25
+    write_manifest(own, [], record={})
+    assert read_evaluations(results)[RUN].temperature is None
+
+
+def test_times_of_decoding_may_be_missing(results):
+    path = paths.decoded(RUN)
+    assert read_evaluations(results)[RUN].decode_seconds is None
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("decode_seconds", pa.array([0.25] * 150)), path)
+    change_rows(path, RUN)
+    assert read_evaluations(results)[RUN].decode_seconds.tolist() == [0.25] * 150

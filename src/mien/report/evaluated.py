@@ -1,12 +1,14 @@
 """Read back what the encode and decode stages wrote about the test set, and check it.
 
     streams.parquet + per_image.parquet + raw.parquet --same images?--> Evaluation
+    the record of the run's classifier -------------- its temperature --^
 
 Nothing is skipped: an image that one file has and another lacks stops the stage.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +21,24 @@ from numpy.typing import NDArray
 from mien import paths
 from mien.errors import DataError
 from mien.expressions import N_EXPRESSIONS
-from mien.files import read_manifest
+from mien.files import manifest_facts, read_manifest
 from mien.metrics.rate import bits_per_pixel
-from mien.params import Params
-from mien.report.summary import Evaluation
-from mien.runs import Run, all_runs
+from mien.report.evaluation import Answers, Evaluation
+from mien.runs import Run
 
-DECODED_COLUMNS = ("key", "label", "prediction", "n_bytes", "bpp", "psnr", "ms_ssim")
-RAW_COLUMNS = ("key", "label", "prediction")
-STREAM_COLUMNS = ("key", "stream", "estimated_bits")
+RAW_COLUMNS = ("key", "label", "prediction", "logits")
+DECODED_COLUMNS = (*RAW_COLUMNS, "n_bytes", "bpp", "psnr", "ms_ssim")
+STREAM_COLUMNS = ("key", "stream", "estimated_bits", "encode_seconds")
+OPTIONAL_COLUMN = "decode_seconds"  # in per_image.parquet
 NULLABLE = "ms_ssim"  # null where a side is too short for its five scales
 
 
-def read_evaluations(params: Params) -> dict[Run, Evaluation]:
-    """Return what was measured in every run of `params`, images ordered by key.
+def read_evaluations(runs: Sequence[Run], image_size: int) -> dict[Run, Evaluation]:
+    """Return what was measured in runs, images ordered by key.
+
+    Args:
+        runs: All of one test set.
+        image_size: Pixels a side of the coded pictures.
 
     Raises:
         DataError: If a file is missing, damaged or incomplete, if a stream's length is not the
@@ -40,14 +46,14 @@ def read_evaluations(params: Params) -> dict[Run, Evaluation]:
     """
     evaluations: dict[Run, Evaluation] = {}
     images: pa.Table | None = None
-    for run in all_runs(params):
+    for run in runs:
         read_manifest(paths.manifest_of(paths.streams(run)))
         read_manifest(paths.evaluation_manifest(run))
-        decoded = read_rows(paths.decoded(run), DECODED_COLUMNS)
+        decoded = _decoded(paths.decoded(run))
         if images is None:
             images = decoded.select(["key", "label"])
         _require_same_images(images, decoded, paths.decoded(run))
-        evaluations[run] = _evaluation(run, decoded, params.shards.image_size)
+        evaluations[run] = _evaluation(run, decoded, image_size)
     return evaluations
 
 
@@ -73,6 +79,11 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> pa.Table:
     return table
 
 
+def _decoded(path: Path) -> pa.Table:
+    timed = OPTIONAL_COLUMN in pq.read_schema(path).names
+    return read_rows(path, (*DECODED_COLUMNS, *([OPTIONAL_COLUMN] if timed else [])))
+
+
 def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
     path = paths.decoded(run)
     raw = read_rows(paths.raw(run), RAW_COLUMNS)
@@ -83,16 +94,36 @@ def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
     _require_rates(decoded, image_size, path)
     for table, source in ((decoded, path), (raw, paths.raw(run))):
         _require_classes(table, source)
+    timed = OPTIONAL_COLUMN in decoded.column_names
     return Evaluation(
         labels=_column(decoded, "label"),
-        predictions=_column(decoded, "prediction"),
-        raw_predictions=_column(raw, "prediction"),
+        decoded=_answers(decoded, path),
+        raw=_answers(raw, paths.raw(run)),
+        temperature=_temperature(paths.manifest_of(paths.classifier_of(run))),
         n_bytes=_column(decoded, "n_bytes"),
         bpp=_column(decoded, "bpp"),
         estimated_bpp=_column(streams, "estimated_bits") / image_size**2,
         psnr=_column(decoded, "psnr"),
         ms_ssim=_complete_or_none(decoded, path),
+        encode_seconds=_column(streams, "encode_seconds"),
+        decode_seconds=_column(decoded, OPTIONAL_COLUMN) if timed else None,
     )
+
+
+def _answers(table: pa.Table, path: Path) -> Answers:
+    """Return predictions and logits, which must agree."""
+    logits = table["logits"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    predictions = _column(table, "prediction")
+    if (odd := np.flatnonzero(logits[np.arange(len(table)), predictions] < logits.max(1))).size:
+        key = table["key"][int(odd[0])].as_py()
+        raise DataError(f"{path}: {key} has another prediction than its largest logit: re-run")
+    return Answers(predictions, logits)
+
+
+def _temperature(manifest: Path) -> float | None:
+    """Return a classifier's temperature; None if its record has none."""
+    calibration = manifest_facts(manifest).get("record", {}).get("calibration")
+    return None if calibration is None else float(calibration["temperature"])
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:
