@@ -9,17 +9,18 @@ recipe. The first two are committed, in half precision, as weights/bench.
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import torch
-import yaml
-
 if __name__ == "__main__":  # or benchmarks/statistics.py would hide Python's own
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import argparse
+import shutil
+import subprocess
+
+import torch
+import yaml
 
 from mien.codec.model import Codec, make_tables, new_codec
 from mien.stages.pack import pack_one

@@ -12,21 +12,22 @@ numpy.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # or benchmarks/statistics.py would hide Python's own
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
 import dataclasses
 import hashlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
-
-if __name__ == "__main__":  # or benchmarks/statistics.py would hide Python's own
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.codecs import WEIGHTS
 from benchmarks.measure import parser, write_results

@@ -16,20 +16,21 @@ bytes: less is better.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # or benchmarks/statistics.py would hide Python's own
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
 import copy
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from compressai.entropy_models import EntropyModel
-
-if __name__ == "__main__":  # or benchmarks/statistics.py would hide Python's own
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.codecs import COMMITTED, WEIGHTS, widened
 from benchmarks.measure import parser, ratio, write_results

@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -376,3 +377,15 @@ def test_the_page_of_results_names_every_ratio():
     memory = ("memory_50k_over_5k", "ingest_memory_50k_over_5k", "shard_memory_50k_over_5k")
     for key in (*benchmark("sharding").RATIOS, *benchmark("reading").RATIOS, *memory):
         assert f"`{key}`" in page
+
+
+SCRIPTS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
+def test_no_script_takes_benchmarks_statistics_for_pythons_own(script):
+    """What is imported before the path is mended must not import `statistics`, as torch may."""
+    before, mended, _ = script.read_text().partition("\n    sys.path[0] = ")
+    if mended:
+        names = re.findall(r"^(?:from|import) (\w+)", before, re.MULTILINE)
+        assert set(names) <= sys.stdlib_module_names - {"statistics"}
