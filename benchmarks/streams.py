@@ -255,7 +255,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--high", type=Path, help="a codec of a higher rate, for the bytes")
     args = options.parse_args()
-    count, timed, rounds = (160, 32, 3) if args.quick else (480, 64, 7)
+    count, timed, rounds = (160, 32, 3) if args.quick else (480, 64, 9)
     x = pictures(count, SIZE)
     paths = {name: WEIGHTS / f"{name}.safetensors" for name in COMMITTED}
     paths |= {"high": args.high} if args.high else {}
