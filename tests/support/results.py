@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from mien import paths
 from mien.files import write_manifest
 from mien.params import Params
-from mien.runs import Run, all_runs, setting_named
+from mien.runs import CLASSIC, Run, all_runs, classic_quality, setting_named
 
 PARAMS = """
 data:
@@ -28,6 +28,7 @@ data:
    strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.1, seed: 0}
 shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 100}
 codec: {qualities: [1, 3, 5, 8], channels: [24, 36], weights: scratch, entropy: exact}
+classic: {}
 classifier: {width: 16, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [compression-only, joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.5}
@@ -144,6 +145,8 @@ def write_run(
             "encode_seconds": generator.random(len(keys)),
         },
     )
+    if run.strategy in CLASSIC:
+        change_rows(paths.streams(run), run, estimated_bits=[None] * len(keys))
     seal(run)
 
 
@@ -151,7 +154,8 @@ def seal(run: Run) -> None:
     """Write both manifests of a run over what is there now."""
     measured = [paths.decoded(run), paths.raw(run), paths.examples(run)]
     write_manifest(paths.run_folder(run) / "evaluation.json", measured)
-    write_manifest(paths.run_folder(run) / "streams.json", [paths.streams(run)])
+    facts = {"library": f"lib{run.strategy} 1.0"} if run.strategy in CLASSIC else {}
+    write_manifest(paths.run_folder(run) / "streams.json", [paths.streams(run)], **facts)
 
 
 def change_rows(path: Path, run: Run, **columns: object) -> None:
@@ -170,6 +174,9 @@ def write_table(path: Path, columns: dict[str, object]) -> None:
 
 def expected(params: Params, run: Run) -> tuple[float, float, float]:
     """Return rate, accuracy and raw accuracy that a made-up run aims at."""
+    if run.strategy in CLASSIC:
+        bpp = 0.01 * classic_quality(params, run) ** 0.8
+        return bpp, 0.70 - 0.6 * float(np.exp(-bpp / 0.16)), 0.70
     setting = setting_named(params, run.setting)
     best, loss, scale, factor = CURVES[run.strategy]
     share = (setting.quality - 0.5) / 8

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.expressions import EXPRESSIONS
 from mien.metrics import recognition
 from mien.metrics.bootstrap import resampled_means
-from mien.params import Params
+from mien.params import LossWeights, Params
 from mien.report.deltas import Points, bjontegaard_of, estimate, measured
 from mien.report.statistics import (
     Dataset,
@@ -22,7 +22,15 @@ from mien.report.statistics import (
     SweepPoint,
     middle_of,
 )
-from mien.runs import PRETRAINED, Run, reference_settings, setting_named, sweep_settings
+from mien.runs import (
+    CLASSIC,
+    PRETRAINED,
+    Run,
+    classic_quality,
+    reference_settings,
+    setting_named,
+    sweep_settings,
+)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -37,9 +45,10 @@ class Evaluation:
     raw_predictions: Integers  # [n], same classifier on raw images
     n_bytes: Integers  # [n]
     bpp: Floats  # [n], bit/pixel
-    estimated_bpp: Floats  # [n], bit/pixel
+    estimated_bpp: Floats | None  # [n], bit/pixel; None: a classic codec has no likelihoods
     psnr: Floats  # [n], dB; infinite for identical pictures
     ms_ssim: Floats | None  # [n]; None: the pictures are too small for it
+    library: str | None = None  # of a classic codec, with its version
 
     @property
     def correct(self) -> Floats:
@@ -62,7 +71,10 @@ class _Resampled:
 
 
 def statistics_of(
-    params: Params, evaluations: Mapping[Run, Evaluation], commit: str
+    params: Params,
+    evaluations: Mapping[Run, Evaluation],
+    commit: str,
+    missing: Mapping[str, str] | None = None,
 ) -> Statistics:
     """Return every statistic that a table or a figure shows.
 
@@ -70,23 +82,32 @@ def statistics_of(
         params: Which runs there are, and how they are resampled.
         evaluations: One per run of `params`; same images in the same order in each.
         commit: What made the numbers.
+        missing: Classic codecs of `params` that could not be run, and what would bring them.
     """
     reference = [setting.name for setting in reference_settings(params)]
-    strategies = list(dict.fromkeys(run.strategy for run in evaluations))
+    everything = list(dict.fromkeys(run.strategy for run in evaluations))
+    strategies = [strategy for strategy in everything if strategy not in CLASSIC]
     resampled = _resample(params, evaluations)
-    runs: dict[str, dict[str, RunStatistics]] = {strategy: {} for strategy in strategies}
+    runs: dict[str, dict[str, RunStatistics]] = {strategy: {} for strategy in everything}
     for run, evaluation in evaluations.items():
         measured = _run_statistics(params, run, evaluation, resampled[run])
         runs[run.strategy][run.setting] = measured
+    rate_points = {
+        strategy: list(runs[strategy]) if strategy in CLASSIC else reference
+        for strategy in everything
+    }
     curves = {
-        strategy: _points(strategy, reference, runs[strategy], resampled)
-        for strategy in strategies
+        strategy: _points(strategy, settings, runs[strategy], resampled)
+        for strategy, settings in rate_points.items()
+        if strategy not in CLASSIC or len(settings) > 1  # one point is no curve
     }
     baseline = curves.pop(PRETRAINED)
     return Statistics(
         dataset=_dataset(params, next(iter(evaluations.values())).labels),
         provenance=_provenance(params, commit),
         strategies=strategies,
+        classic=[codec for codec in everything if codec in CLASSIC],
+        missing=dict(missing or {}),
         reference=reference,
         weights=params.loss,
         sweep_quality=params.sweep.quality,
@@ -149,25 +170,38 @@ def _sweep(params: Params, weight: str) -> list[SweepPoint]:
 def _run_statistics(
     params: Params, run: Run, evaluation: Evaluation, resampled: _Resampled
 ) -> RunStatistics:
-    setting = setting_named(params, run.setting)
+    quality, weights = _made_with(params, run)
     confusion = recognition.confusion_matrix(evaluation.labels, evaluation.predictions)
     raw = recognition.confusion_matrix(evaluation.labels, evaluation.raw_predictions)
     accuracy, raw_accuracy = recognition.accuracy(confusion), recognition.accuracy(raw)
     psnr = float(evaluation.psnr.mean())
     return RunStatistics(
-        quality=setting.quality,
-        weights=None if run.strategy == PRETRAINED else setting.weights,
+        quality=quality,
+        weights=weights,
+        library=evaluation.library,
         bpp=evaluation.bpp.mean(),
-        estimated_bpp=evaluation.estimated_bpp.mean(),
+        estimated_bpp=_mean(evaluation.estimated_bpp),
         n_bytes=evaluation.n_bytes.mean(),
         psnr=psnr if np.isfinite(psnr) else None,
-        ms_ssim=None if evaluation.ms_ssim is None else evaluation.ms_ssim.mean(),
+        ms_ssim=_mean(evaluation.ms_ssim),
         macro_f1=recognition.macro_f1(confusion),
         uar=recognition.unweighted_average_recall(confusion),
         accuracy=measured(accuracy, resampled.accuracy),
         raw_accuracy=measured(raw_accuracy, resampled.raw_accuracy),
         change=measured(accuracy - raw_accuracy, resampled.accuracy - resampled.raw_accuracy),
     )
+
+
+def _made_with(params: Params, run: Run) -> tuple[int, LossWeights | None]:
+    """Return the quality of a run, and the weights it was trained with, if it was."""
+    if run.strategy in CLASSIC:
+        return classic_quality(params, run), None
+    setting = setting_named(params, run.setting)
+    return setting.quality, None if run.strategy == PRETRAINED else setting.weights
+
+
+def _mean(values: Floats | None) -> float | None:
+    return None if values is None else float(values.mean())
 
 
 def _recall(params: Params, evaluation: Evaluation) -> dict[str, Estimate]:
@@ -194,13 +228,13 @@ def _recall(params: Params, evaluation: Evaluation) -> dict[str, Estimate]:
 
 def _points(
     strategy: str,
-    reference: list[str],
+    settings: list[str],
     runs: Mapping[str, RunStatistics],
     resampled: Mapping[Run, _Resampled],
 ) -> Points:
     """Return the rate points of a strategy, as measured and on every resample."""
-    measured = [runs[setting] for setting in reference]
-    drawn = [resampled[Run(strategy, setting)] for setting in reference]
+    measured = [runs[setting] for setting in settings]
+    drawn = [resampled[Run(strategy, setting)] for setting in settings]
     return Points(
         rate=np.array([point.bpp for point in measured]),
         accuracy=np.array([point.accuracy.value for point in measured], dtype=np.float64),

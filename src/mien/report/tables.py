@@ -67,7 +67,7 @@ _Content = tuple[list[Column], list[list[Cell]]]
 
 
 def _bjontegaard(statistics: Statistics) -> _Content:
-    """Table 1: one row per trained strategy."""
+    """Table 1: one row per trained strategy, and per classic codec with a curve."""
     columns = [
         _STRATEGY,
         Column("bd_accuracy", "BD-Accuracy", "points", "higher", 2, signed=True, bounded=True),
@@ -79,7 +79,7 @@ def _bjontegaard(statistics: Statistics) -> _Content:
     ]
     rows = [
         [STRATEGY_NAMES[strategy], *_bjontegaard_cells(statistics.bjontegaard[strategy])]
-        for strategy in statistics.trained
+        for strategy in statistics.compared
     ]
     return columns, rows
 
@@ -144,7 +144,7 @@ def _methods(statistics: Statistics) -> _Content:
     ]
     rows = [
         [STRATEGY_NAMES[strategy], method, points, *_pair_cells(pairs[method])]
-        for strategy in statistics.trained
+        for strategy in statistics.compared
         for points, pairs in (
             ("envelope", statistics.bjontegaard[strategy].on_envelope),
             ("as measured", statistics.bjontegaard[strategy].as_measured),
@@ -161,7 +161,7 @@ def _pair_cells(pair: Pair) -> list[Cell]:
 
 
 def _runs(statistics: Statistics) -> _Content:
-    """Every run: rate points first, then the sweeps."""
+    """Every run: rate points first, then the sweeps; the classic codecs last."""
     columns = [
         _STRATEGY,
         _SETTING,
@@ -177,11 +177,10 @@ def _runs(statistics: Statistics) -> _Content:
         Column("ms_ssim", "MS-SSIM", "", "higher", 4),
     ]
     swept = [point.setting for points in statistics.sweeps.values() for point in points]
-    order = list(dict.fromkeys([*statistics.reference, *swept]))
     rows = [
         [STRATEGY_NAMES[strategy], setting, *_run_cells(statistics.runs[strategy][setting])]
-        for strategy in statistics.strategies
-        for setting in order
+        for strategy in [*statistics.strategies, *statistics.classic]
+        for setting in dict.fromkeys([*statistics.rate_points(strategy), *swept])
         if setting in statistics.runs[strategy]
     ]
     return columns, rows

@@ -7,6 +7,7 @@ Nothing is skipped: an image that one file has and another lacks stops the stage
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,21 @@ from mien.files import read_manifest
 from mien.metrics.rate import bits_per_pixel
 from mien.params import Params
 from mien.report.summary import Evaluation
-from mien.runs import Run, all_runs
+from mien.runs import CLASSIC, Run, all_runs
 
 DECODED_COLUMNS = ("key", "label", "prediction", "n_bytes", "bpp", "psnr", "ms_ssim")
 RAW_COLUMNS = ("key", "label", "prediction")
 STREAM_COLUMNS = ("key", "stream", "estimated_bits")
-NULLABLE = "ms_ssim"  # null where a side is too short for its five scales
+# Null where a side is too short for five scales; where a codec has no likelihoods.
+NULLABLE = ("ms_ssim", "estimated_bits")
 
 
-def read_evaluations(params: Params) -> dict[Run, Evaluation]:
+def read_evaluations(params: Params, missing: Collection[str] = ()) -> dict[Run, Evaluation]:
     """Return what was measured in every run of `params`, images ordered by key.
+
+    Args:
+        params: Which runs.
+        missing: Classic codecs that could not be run: left out.
 
     Raises:
         DataError: If a file is missing, damaged or incomplete, if a stream's length is not the
@@ -41,13 +47,15 @@ def read_evaluations(params: Params) -> dict[Run, Evaluation]:
     evaluations: dict[Run, Evaluation] = {}
     images: pa.Table | None = None
     for run in all_runs(params):
-        read_manifest(paths.manifest_of(paths.streams(run)))
+        if run.strategy in missing:
+            continue
+        library = read_manifest(paths.manifest_of(paths.streams(run))).get("library")
         read_manifest(paths.evaluation_manifest(run))
         decoded = read_rows(paths.decoded(run), DECODED_COLUMNS)
         if images is None:
             images = decoded.select(["key", "label"])
         _require_same_images(images, decoded, paths.decoded(run))
-        evaluations[run] = _evaluation(run, decoded, params.shards.image_size)
+        evaluations[run] = _evaluation(run, decoded, params.shards.image_size, library)
     return evaluations
 
 
@@ -66,14 +74,16 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> pa.Table:
     if len(table) == 0:
         raise DataError(f"{path}: no rows: there is nothing to report on")
     for column in columns:
-        if column != NULLABLE and table[column].null_count:
+        if column not in NULLABLE and table[column].null_count:
             raise DataError(f"{path}: column {column!r} has nulls: re-run its stage")
     if len(pc.unique(table["key"])) != len(table):
         raise DataError(f"{path}: a key occurs twice: re-run its stage")
     return table
 
 
-def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
+def _evaluation(
+    run: Run, decoded: pa.Table, image_size: int, library: str | None
+) -> Evaluation:
     path = paths.decoded(run)
     raw = read_rows(paths.raw(run), RAW_COLUMNS)
     streams = read_rows(paths.streams(run), STREAM_COLUMNS)
@@ -83,15 +93,22 @@ def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
     _require_rates(decoded, image_size, path)
     for table, source in ((decoded, path), (raw, paths.raw(run))):
         _require_classes(table, source)
+    bits = _complete_or_none(streams, "estimated_bits", paths.streams(run))
+    if (bits is None) != (run.strategy in CLASSIC):
+        raise DataError(
+            f"{paths.streams(run)}: a learned codec estimates its bits, a classic one has null "
+            "there: re-run encode"
+        )
     return Evaluation(
         labels=_column(decoded, "label"),
         predictions=_column(decoded, "prediction"),
         raw_predictions=_column(raw, "prediction"),
         n_bytes=_column(decoded, "n_bytes"),
         bpp=_column(decoded, "bpp"),
-        estimated_bpp=_column(streams, "estimated_bits") / image_size**2,
+        estimated_bpp=None if bits is None else bits / image_size**2,
         psnr=_column(decoded, "psnr"),
-        ms_ssim=_complete_or_none(decoded, path),
+        ms_ssim=_complete_or_none(decoded, "ms_ssim", path),
+        library=library,
     )
 
 
@@ -99,12 +116,12 @@ def _column(table: pa.Table, name: str) -> NDArray[Any]:
     return np.asarray(table[name])
 
 
-def _complete_or_none(decoded: pa.Table, path: Path) -> NDArray[Any] | None:
-    """Return MS-SSIM, or None if no picture is large enough for it."""
-    missing = decoded[NULLABLE].null_count
-    if missing in (0, len(decoded)):
-        return None if missing else _column(decoded, NULLABLE)
-    raise DataError(f"{path}: ms_ssim is null for {missing} of {len(decoded)} images: re-run")
+def _complete_or_none(table: pa.Table, name: str, path: Path) -> NDArray[Any] | None:
+    """Return a column that no image has a value in, as None, or all of them have."""
+    absent = table[name].null_count
+    if absent in (0, len(table)):
+        return None if absent else _column(table, name)
+    raise DataError(f"{path}: {name} is null for {absent} of {len(table)} images: re-run")
 
 
 def _require_same_images(expected: pa.Table, found: pa.Table, path: Path) -> None:

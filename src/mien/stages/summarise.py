@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from mien import paths
+from mien.codec.classic import missing
 from mien.files import write_json
 from mien.params import Params
 from mien.provenance import source_commit
@@ -17,6 +19,7 @@ from mien.report.statistics import (
     write_statistics,
 )
 from mien.report.summary import statistics_of
+from mien.runs import classic_codecs
 from mien.stages.evaluated import read_evaluations
 
 FINE_DECIMALS = 5  # of bpp and MS-SSIM: one byte in a 256x256 picture is 0.00012 bit/pixel
@@ -32,7 +35,11 @@ def summarise(params: Params) -> None:
     Raises:
         DataError: If a run's files are missing, damaged or not about the same images.
     """
-    statistics = statistics_of(params, read_evaluations(params), source_commit())
+    lacking = missing(classic_codecs(params))
+    for codec, command in lacking.items():
+        print(f"{codec}: left out: its library is not installed: {command}", file=sys.stderr)
+    evaluations = read_evaluations(params, lacking)
+    statistics = statistics_of(params, evaluations, source_commit(), lacking)
     write_statistics(paths.STATISTICS, statistics)
     write_json(paths.METRICS, metrics_of(statistics))
 
