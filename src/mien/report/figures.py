@@ -28,6 +28,7 @@ from mien.report.style import (
 )
 from mien.runs import PRETRAINED
 
+LEGEND_ROW_CM = 0.35
 DODGE = 0.02  # share of a sweep's width by which strategies at one weight stand apart
 TICK_DIGITS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), range(1, 10))
 ZERO_GAP = 0.7  # decades between the place of weight 0 and the smallest weight above it
@@ -38,7 +39,7 @@ def accuracy_over_rate(statistics: Statistics) -> Figure:
 
     Classic codecs are thin curves without a band.
     """
-    figure = new_figure(COLUMN_CM, 7.0)
+    figure = new_figure(COLUMN_CM, 7.0 + LEGEND_ROW_CM * math.ceil(len(statistics.classic) / 2))
     axes = figure.add_subplot()
     for strategy in statistics.strategies:
         _draw_curve(axes, statistics, strategy)
@@ -53,8 +54,7 @@ def accuracy_over_rate(statistics: Statistics) -> Figure:
     shown = [*statistics.strategies, *statistics.classic]
     handles = [_line(strategy, [], []) for strategy in shown]
     raw = Line2D([], [], color=RAW_COLOR, linestyle=RAW_DASH, lw=0.9, label="raw images")
-    columns = 3 if statistics.classic else 2
-    figure.legend(handles=[*handles, raw], loc="outside upper center", ncols=columns)
+    figure.legend(handles=[*handles, raw], loc="outside upper center", ncols=2)
     return figure
 
 
