@@ -4,12 +4,14 @@ snakemake --cores all --resources gpu=1
 """
 
 import sys
+from typing import get_args
 
 from snakemake.utils import min_version
 
 from mien import paths, workflow as plan
+from mien.codec.classic import library_of
 from mien.errors import MienError
-from mien.params import SCRATCH, load_params
+from mien.params import SCRATCH, Strategy, load_params
 from mien.runs import Run, run_config
 from mien.source import code
 
@@ -21,10 +23,16 @@ try:
 except MienError as error:
     sys.exit(f"mien: {error}")  # one line, exit code 1
 
+for codec, command in plan.missing(PARAMS).items():
+    print(
+        f"mien: {codec}: left out: its library is not installed: {command}",
+        file=sys.stderr,
+    )
+
 
 wildcard_constraints:
     quality=r"[1-8]",
-    strategy=r"[a-z-]+",
+    strategy="|".join(["pretrained", *get_args(Strategy)]),
     setting=r"all|q[1-8](-(bpp|mse|ce)[0-9.e+-]+)?",
 
 
@@ -32,6 +40,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/classic.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/demo_weights.smk"
 

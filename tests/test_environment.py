@@ -6,6 +6,8 @@ import tomllib
 
 import pytest
 
+from mien.codec.classic import RECIPES
+
 
 @pytest.fixture(scope="module")
 def environment(request):
@@ -31,8 +33,10 @@ def test_the_lock_is_exact_hashed_and_holds_no_address(environment):
 
 def test_every_dependency_is_locked(environment, request):
     project = tomllib.loads((request.config.rootpath / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(item for extra in extras.values() for item in extra)]
     asked = {re.match(r"[A-Za-z0-9._-]+", item)[0].lower() for item in wanted}
+    asked.remove("mien")  # `dev` has the other extras
     assert asked <= {name.lower() for name in names(environment.LOCK.read_text())}
 
 
@@ -43,6 +47,16 @@ def test_keeping_torch_skips_it_and_its_cuda_packages_alone(environment):
     assert {"torch", "torchvision", "triton", "nvidia-cublas"} <= skipped
     assert {"torch-geometric", "compressai", "numpy"} <= left
     assert all(re.match(r"torch$|torchvision$|triton$|nvidia-|cuda-", name) for name in skipped)
+
+
+def test_what_a_missing_codec_is_said_to_need_is_in_the_extra(request):
+    project = tomllib.loads((request.config.rootpath / "pyproject.toml").read_text())["project"]
+    extra = {
+        re.match(r"[a-z-]+", item)[0] for item in project["optional-dependencies"]["classic"]
+    }
+    packages = {re.match(r"[a-z-]+", recipe.package)[0] for recipe in RECIPES.values()}
+    assert packages == extra | {"pillow"}
+    assert "mien[classic,export]" in project["optional-dependencies"]["dev"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import yaml
 
 from mien.errors import ParamsError
 from mien.params import load_params
+from mien.runs import classic_runs
 
 
 def written(tmp_path, tree):
@@ -52,6 +53,10 @@ def test_the_paper_preset_holds_what_the_paper_states(request):
         ("sweep", "quality", 2, "sweep.quality 2 is not one of codec.qualities"),
         ("sweep", "ce", [-1.0], "sweep.ce.0: .*-1.0"),
         ("loss", "ce", None, "loss.ce: .*None"),
+        ("classic", "gif", [30], r"classic\.gif.*: Input should be 'jpeg', .*not 'gif'"),
+        ("classic", "jpeg", [30, 10], "classic.jpeg: must be ascending"),
+        ("classic", "jpeg", [101], "classic.jpeg.0: .*101"),
+        ("classic", "jpeg", 30, "classic.jpeg: .*30"),
     ],
 )
 def test_bad_value_is_refused_by_key_in_one_line(tree, tmp_path, section, key, value, says):
@@ -63,6 +68,12 @@ def test_bad_value_is_refused_by_key_in_one_line(tree, tmp_path, section, key, v
     assert message.startswith(f"{path}: ")
     assert re.search(says, message)
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("none", [None, {}, {"jpeg": []}])
+def test_no_classic_codec_need_be_run(tree, tmp_path, none):
+    tree["classic"] = none
+    assert not classic_runs(load_params(written(tmp_path, tree)))
 
 
 def test_a_misspelt_key_is_named_before_the_one_it_leaves_missing(tree, tmp_path):

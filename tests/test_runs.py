@@ -2,8 +2,10 @@ import pytest
 
 from mien.errors import ParamsError
 from mien.runs import (
+    CLASSIC,
     Run,
     all_runs,
+    classic_runs,
     run_config,
     setting_named,
     settings,
@@ -34,10 +36,22 @@ def test_only_the_named_weight_differs_from_the_reference(toy_params):
 
 def test_names_are_unique_and_strategies_share_settings(toy_params):
     runs = all_runs(toy_params)
-    assert len(set(runs)) == len(runs) == 2 + 2 * 3 + 2
+    assert len(set(runs)) == len(runs) == 2 + 2 * 3 + 2 + 5
     assert {r.setting for r in trained_runs(toy_params) if r.strategy == "joint"} == {
         s.name for s in settings(toy_params)
     }
+
+
+def test_classic_codecs_are_runs_at_their_own_qualities(toy_params):
+    assert [(run.strategy, run.setting) for run in classic_runs(toy_params)] == [
+        ("jpeg", "q10"),
+        ("jpeg", "q50"),
+        ("jpeg-optimised", "q50"),
+        ("heic", "q5"),
+        ("heic", "q30"),
+    ]
+    assert all_runs(toy_params)[-5:] == classic_runs(toy_params)
+    assert not {run.strategy for run in trained_runs(toy_params)} & set(CLASSIC)
 
 
 def test_controls_are_not_swept(toy_params):

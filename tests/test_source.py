@@ -12,6 +12,9 @@ STAGES = ("ingest", "shard", "pretrain", "finetune", "encode", "decode", "summar
         ("finetune", "mien.codec.model"),
         ("finetune", "mien.data.shards"),
         ("encode", "mien.codec.stream"),
+        ("encode_classic", "mien.codec.classic"),
+        ("decode_classic", "mien.codec.classic"),
+        ("decode_classic", "mien.classifier.resnet18"),
         ("decode", "mien.metrics.distortion"),
         ("shard", "mien.data.shard_writer"),
         ("summarise", "mien.metrics.bjontegaard"),
@@ -24,6 +27,12 @@ def test_a_stage_depends_on_what_it_imports_however_far_down(stage, module):
 def test_a_stage_does_not_depend_on_what_it_does_not_run():
     reached = source._reached("mien.stages.finetune")
     assert not any(name.startswith(("mien.report", "mien.metrics")) for name in reached)
+
+
+@pytest.mark.parametrize("stage", ["encode", "decode"])
+def test_learned_runs_do_not_depend_on_classic_codecs_nor_they_on_networks(stage):
+    assert "mien.codec.classic" not in source._reached(f"mien.stages.{stage}")
+    assert "mien.codec.stream" not in source._reached(f"mien.stages.{stage}_classic")
 
 
 def test_style_sheets_count_as_source():

@@ -16,7 +16,7 @@ from pathlib import Path
 from mien import paths
 from mien.errors import MienError
 from mien.params import Params, load_params
-from mien.runs import Run
+from mien.runs import CLASSIC, Run
 from mien.verbs.commands import add_commands
 
 Command = Callable[[argparse.Namespace], None]
@@ -62,14 +62,16 @@ def parser() -> argparse.ArgumentParser:
     pack = _add(commands, "pack", _pack, "pretrained models as small files to hand on")
     pack.add_argument("models", type=Path, help="the folder models of a finished run")
     pack.add_argument("folder", type=Path, help="what codec.weights can then name")
+    finetune = _add(commands, "finetune", _finetune, "train one run")
+    finetune.add_argument("strategy", help="such as joint")
+    finetune.add_argument("setting", help="such as q3 or q3-ce0.1")
     for name, command, text in (
-        ("finetune", _finetune, "train one run"),
         ("encode-run", _encode_run, "write the test set as one run's bitstreams"),
         ("decode-run", _decode_run, "read them back, classify and measure the pictures"),
     ):
         run = _add(commands, name, command, text)
-        run.add_argument("strategy", help="such as joint; pretrained is the baseline")
-        run.add_argument("setting", help="such as q3 or q3-ce0.1")
+        run.add_argument("strategy", help="such as joint; pretrained is the baseline; or jpeg")
+        run.add_argument("setting", nargs="+", help="such as q3 or q3-ce0.1, or q30 of jpeg")
     _add(commands, "summarise", _summarise, "metrics.json and the statistics behind the tables")
     _add(commands, "tables", _tables, "tables/ in Markdown, LaTeX and CSV")
     _add(commands, "figures", _figures, "figures/ in PDF and PNG")
@@ -115,10 +117,6 @@ def _network_params(args: argparse.Namespace) -> Params:
 
     torch.set_num_threads(args.threads)
     return params
-
-
-def _run_of(args: argparse.Namespace) -> Run:
-    return Run(args.strategy, args.setting)
 
 
 def _faces(args: argparse.Namespace) -> None:
@@ -174,21 +172,27 @@ def _finetune(args: argparse.Namespace) -> None:
     params = _network_params(args)
     from mien.stages.finetune import finetune
 
-    finetune(params, _run_of(args))
+    finetune(params, Run(args.strategy, args.setting))
 
 
 def _encode_run(args: argparse.Namespace) -> None:
     params = _network_params(args)
-    from mien.stages.encode import encode
-
-    encode(params, _run_of(args))
+    if args.strategy in CLASSIC:
+        from mien.stages.encode_classic import encode
+    else:
+        from mien.stages.encode import encode
+    for setting in args.setting:
+        encode(params, Run(args.strategy, setting))
 
 
 def _decode_run(args: argparse.Namespace) -> None:
     params = _network_params(args)
-    from mien.stages.decode import decode
-
-    decode(params, _run_of(args))
+    if args.strategy in CLASSIC:
+        from mien.stages.decode_classic import decode
+    else:
+        from mien.stages.decode import decode
+    for setting in args.setting:
+        decode(params, Run(args.strategy, setting))
 
 
 def _summarise(args: argparse.Namespace) -> None:

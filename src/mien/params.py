@@ -13,6 +13,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -33,7 +34,9 @@ IMAGENET = "imagenet"  # `pretrain.classifier.start`: torchvision's ResNet-18
 Strategy = Literal[
     "compression-only", "joint", "codec-rd", "classifier-raw", "classifier-decoded"
 ]
+ClassicCodec = Literal["jpeg", "jpeg-optimised", "webp", "avif", "jxl", "heic"]
 Quality = Annotated[int, Field(ge=1, le=8)]
+ClassicQuality = Annotated[int, Field(ge=1, le=100)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -65,6 +68,14 @@ Weights = Annotated[
 ]
 Qualities = Annotated[
     tuple[Quality, ...], Field(strict=False, min_length=1), AfterValidator(_ascending)
+]
+ClassicQualities = Annotated[
+    tuple[ClassicQuality, ...], Field(strict=False), AfterValidator(_ascending)
+]
+# Section `classic`: codecs that nobody trains, each over its library's own qualities. A codec
+# that is not there, or has no qualities, is not run; nor is any where the section is null.
+Classic = Annotated[
+    dict[ClassicCodec, ClassicQualities], BeforeValidator(lambda value: value or {})
 ]
 Strategies = Annotated[tuple[Strategy, ...], Field(strict=False, min_length=1)]
 LabelOrder = Annotated[tuple[str | None, ...], Field(strict=False, min_length=8, max_length=8)]
@@ -262,6 +273,7 @@ class Params(Section):
     data: Data
     shards: Shards
     codec: Codec
+    classic: Classic
     classifier: Classifier
     strategies: Strategies
     loss: LossWeights

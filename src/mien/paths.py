@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mien.runs import ALL, CLASSIFIER_RAW, PRETRAINED, TRAINS_CLASSIFIER, TRAINS_CODEC, Run
+from mien.runs import (
+    ALL,
+    CLASSIC,
+    CLASSIFIER_RAW,
+    PRETRAINED,
+    TRAINS_CLASSIFIER,
+    TRAINS_CODEC,
+    Run,
+)
 
 PARAMS = Path("params.yaml")
 FACES_MANIFEST = Path("data/faces.json")
@@ -56,7 +64,7 @@ def checkpoint(run: Run) -> Path:
 
 
 def codec_of(run: Run) -> Path:
-    """Return the codec that encodes and decodes a run's streams."""
+    """Return the learned codec that encodes and decodes a run's streams."""
     if run.strategy in TRAINS_CODEC:
         return checkpoint(run)
     return codec(int(run.setting.removeprefix("q")))
@@ -72,7 +80,8 @@ def streams(run: Run) -> Path:
 
     Where the codec is the pretrained one, they are the baseline's.
     """
-    owner = run if run.strategy in TRAINS_CODEC else Run(PRETRAINED, run.setting)
+    own = run.strategy in TRAINS_CODEC or run.strategy in CLASSIC
+    owner = run if own else Run(PRETRAINED, run.setting)
     return run_folder(owner) / "streams.parquet"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from mien.errors import ParamsError
-from mien.params import LossWeights, Params
+from mien.params import ClassicCodec, LossWeights, Params
 
 PRETRAINED = "pretrained"  # the baseline: nobody is trained
 COMPRESSION_ONLY = "compression-only"  # the codec, to be read by a frozen classifier
@@ -18,6 +18,7 @@ CLASSIFIER_DECODED = "classifier-decoded"  # control: the same on what the froze
 CONTROLS = (CODEC_RD, CLASSIFIER_RAW, CLASSIFIER_DECODED)
 TRAINS_CODEC = (COMPRESSION_ONLY, JOINT, CODEC_RD)
 TRAINS_CLASSIFIER = (JOINT, CLASSIFIER_RAW, CLASSIFIER_DECODED)
+CLASSIC: tuple[str, ...] = get_args(ClassicCodec)  # nobody is trained, no networks are run
 ALL = "all"  # the one training of `classifier-raw`, which no codec has a part in
 
 
@@ -126,6 +127,35 @@ def baseline_runs(params: Params) -> list[Run]:
     return [Run(PRETRAINED, setting.name) for setting in reference_settings(params)]
 
 
+def classic_runs(params: Params) -> list[Run]:
+    """Return each classic codec at each of its qualities: `jpeg` at `q30`."""
+    return [
+        Run(codec, f"q{quality}")
+        for codec, qualities in params.classic.items()
+        for quality in qualities
+    ]
+
+
+def classic_codecs(params: Params) -> list[str]:
+    """Return the classic codecs that have a run."""
+    return list(dict.fromkeys(run.strategy for run in classic_runs(params)))
+
+
+def classic_quality(params: Params, run: Run) -> int:
+    """Return the quality, 1..100, that a classic codec's library is asked for.
+
+    Raises:
+        ParamsError: If params.yaml does not ask for it.
+    """
+    known = [other.setting for other in classic_runs(params) if other.strategy == run.strategy]
+    if run.setting not in known:
+        raise ParamsError(
+            f"classic.{run.strategy}: setting {run.setting!r} is not in params.yaml, which has "
+            f"{', '.join(known) or 'none'}"
+        )
+    return int(run.setting.removeprefix("q"))
+
+
 def all_runs(params: Params) -> list[Run]:
     """Return every run whose decoded pictures are evaluated."""
-    return baseline_runs(params) + trained_runs(params)
+    return baseline_runs(params) + trained_runs(params) + classic_runs(params)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mien import paths
+from mien.codec import classic
 from mien.errors import DataError
 from mien.params import LIBREFACE, SCRATCH, ZOO, Params
-from mien.runs import ALL, Run, all_runs
+from mien.runs import ALL, Run, all_runs, classic_codecs, classic_runs
 
 
 def check_data_root(params: Params) -> None:
@@ -83,9 +84,30 @@ def streams_manifest(strategy: str, setting: str) -> str:
     return str(paths.manifest_of(paths.streams(Run(strategy, setting))))
 
 
+def missing(params: Params) -> dict[str, str]:
+    """Return the classic codecs whose library is not here, with the command that brings it."""
+    return classic.missing(classic_codecs(params))
+
+
+def classic_settings(params: Params) -> dict[str, list[str]]:
+    """Return the settings of every classic codec that can be run here."""
+    lacking = missing(params)
+    settings: dict[str, list[str]] = {}
+    for run in classic_runs(params):
+        if run.strategy not in lacking:
+            settings.setdefault(run.strategy, []).append(run.setting)
+    return settings
+
+
+def runs_here(params: Params) -> list[Run]:
+    """Return every run but those of classic codecs whose library is not here."""
+    lacking = missing(params)
+    return [run for run in all_runs(params) if run.strategy not in lacking]
+
+
 def evaluations(params: Params) -> list[str]:
     """Return the manifests of all that was measured."""
-    return [str(paths.evaluation_manifest(run)) for run in all_runs(params)]
+    return [str(paths.evaluation_manifest(run)) for run in runs_here(params)]
 
 
 def classifiers(params: Params) -> list[str]:
@@ -96,7 +118,7 @@ def classifiers(params: Params) -> list[str]:
 
 def archives(params: Params) -> list[str]:
     """Return the manifests of all streams."""
-    every = [str(paths.manifest_of(paths.streams(run))) for run in all_runs(params)]
+    every = [str(paths.manifest_of(paths.streams(run))) for run in runs_here(params)]
     return list(
         dict.fromkeys(every)
     )  # a classifier's own training leaves the streams as they are
@@ -115,6 +137,8 @@ def summary_config(params: Params) -> dict[str, Any]:
         "image_size": params.shards.image_size,
         "qualities": list(params.codec.qualities),
         "strategies": list(params.strategies),
+        "classic": params.model_dump(mode="json", include={"classic"})["classic"],
+        "missing": missing(params),
         "evaluate": params.evaluate.model_dump(mode="json"),
         "loss": params.loss.model_dump(),
         "sweep": params.sweep.model_dump(mode="json"),

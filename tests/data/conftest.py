@@ -20,6 +20,7 @@ data:
    strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.25, seed: 0}
 shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 5}
 codec: {qualities: [1], channels: [8, 12], weights: scratch, entropy: exact}
+classic: {}
 classifier: {width: 8, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.1}

@@ -2,7 +2,6 @@
 
 import shutil
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -176,12 +175,3 @@ def test_the_temperature_is_that_of_the_runs_classifier(results):
     assert found[Run("compression-only", "q5")].temperature == 1.25
     write_manifest(own, [], record={})
     assert read_evaluations(results)[RUN].temperature is None
-
-
-def test_times_of_decoding_may_be_missing(results):
-    path = paths.decoded(RUN)
-    assert read_evaluations(results)[RUN].decode_seconds is None
-    table = pq.read_table(path)
-    pq.write_table(table.append_column("decode_seconds", pa.array([0.25] * 150)), path)
-    change_rows(path, RUN)
-    assert read_evaluations(results)[RUN].decode_seconds.tolist() == [0.25] * 150

@@ -91,14 +91,15 @@ def test_seconds_change_the_times_alone(results):
     shown = table_bytes()
     for run in all_runs(results):
         change_rows(paths.streams(run), run, encode_seconds=[1.5] * 60)
+        change_rows(paths.decoded(run), run, decode_seconds=[0.25] * 60)
     summarise(results)
     tables(results)
     assert (paths.METRICS.read_bytes(), paths.STATISTICS.read_bytes()) == before
     times = json.loads(paths.TIMINGS.read_text())["runs"]
-    assert times["joint"]["q5"] == {"decode_seconds": None, "encode_seconds": 1.5}
+    assert times["joint"]["q5"] == {"decode_seconds": 0.25, "encode_seconds": 1.5}
     changed = {name for name, data in table_bytes().items() if data != shown[name]}
     assert changed == {paths.TIMINGS_TABLE.name}
-    assert "| joint | q5 | 1,500.00 | – |" in paths.TIMINGS_TABLE.read_text()
+    assert "| joint | q5 | 1,500.00 | 250.00 |" in paths.TIMINGS_TABLE.read_text()
 
 
 def table_bytes():

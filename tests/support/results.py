@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from mien import paths
 from mien.files import write_manifest
 from mien.params import Params
-from mien.runs import Run, all_runs, setting_named
+from mien.runs import CLASSIC, Run, all_runs, classic_quality, setting_named
 
 PARAMS = """
 data:
@@ -29,6 +29,7 @@ data:
    strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.1, seed: 0}
 shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 100}
 codec: {qualities: [1, 3, 5, 8], channels: [24, 36], weights: scratch, entropy: exact}
+classic: {}
 classifier: {width: 16, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [compression-only, joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.5}
@@ -141,6 +142,7 @@ def write_run(
             1 - 0.02 / np.sqrt(bpp * spread) if large else [None] * len(keys), pa.float64()
         ),
     }
+    decoded["decode_seconds"] = np.random.default_rng(1).random(len(keys))
     write_table(paths.decoded(run), decoded)
     # All runs but the joint ones have the same classifier, which reads the same raw images.
     same = np.random.default_rng(0) if run.strategy != "joint" else generator
@@ -153,6 +155,8 @@ def write_run(
             "estimated_bits": 8 * n_bytes * 0.98,
             "encode_seconds": generator.random(len(keys)),
         }
+        if run.strategy in CLASSIC:
+            streams["estimated_bits"] = pa.nulls(len(keys), pa.float64())
         write_table(paths.streams(run), streams)
     calibration = {"temperature": 1.25, "pictures": "raw", "split": "val", "n": 40}
     path = paths.manifest_of(paths.classifier_of(run))
@@ -165,7 +169,9 @@ def seal(run: Run) -> None:
     """Write both manifests of a run over what is there now."""
     measured = [paths.decoded(run), paths.raw(run), paths.examples(run)]
     write_manifest(paths.run_folder(run) / "evaluation.json", measured)
-    write_manifest(paths.manifest_of(paths.streams(run)), [paths.streams(run)])
+    facts = {"library": f"lib{run.strategy} 1.0"} if run.strategy in CLASSIC else {}
+    manifest = paths.manifest_of(paths.streams(run))
+    write_manifest(manifest, [paths.streams(run)], **facts)
 
 
 def change_rows(path: Path, run: Run, **columns: object) -> None:
@@ -184,6 +190,9 @@ def write_table(path: Path, columns: dict[str, object]) -> None:
 
 def expected(params: Params, run: Run) -> tuple[float, float, float]:
     """Return rate, accuracy and raw accuracy that a made-up run aims at."""
+    if run.strategy in CLASSIC:
+        bpp = 0.01 * classic_quality(params, run) ** 0.8
+        return bpp, 0.70 - 0.6 * float(np.exp(-bpp / 0.16)), 0.70
     setting = setting_named(params, run.setting)
     best, loss, scale, factor = CURVES[run.strategy]
     share = (setting.quality - 0.5) / 8

@@ -12,22 +12,23 @@ import pytest
 import yaml
 
 from mien import paths, workflow
+from mien.codec.archive import read_archive
 from mien.codec.stream import load_coder
 from mien.params import load_params
-from mien.runs import Run, all_runs
+from mien.runs import CLASSIC, Run, all_runs, classic_runs
 from mien.stages.pack import pack
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests/toy.yaml"
 
 
-def snakemake(folder, *options):
+def snakemake(folder, *options, **environment):
     command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     return subprocess.run(
         [*command, "--cores", "2", "--resources", "gpu=2", "--max-threads", "1", *options],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONWARNINGS": "default"},
+        env={**os.environ, "PYTHONWARNINGS": "default", **environment},
     )
 
 
@@ -74,7 +75,8 @@ def test_every_rate_is_counted_from_the_stored_streams(finished, params):
 
 
 def test_every_codec_that_is_trained_is_another(finished, params):
-    files = {paths.codec_of(run) for run in all_runs(params)}
+    learned = [run for run in all_runs(params) if run.strategy not in CLASSIC]
+    files = {paths.codec_of(run) for run in learned}
     assert len(files) == 2 + 2 * 3  # the baseline's, and those of the strategies that train one
     assert len({load_coder(finished / file).codec_id for file in files}) == len(files)
 
@@ -95,6 +97,45 @@ def test_a_frozen_classifier_reads_raw_images_as_before(finished):
 
     assert raw("compression-only") == raw("pretrained")
     assert raw("joint")["logits"] != raw("pretrained")["logits"]
+
+
+def test_classic_codecs_are_runs_of_the_same_kind(finished, params):
+    statistics = json.loads((finished / paths.STATISTICS).read_text())
+    raw = pq.read_table(finished / paths.raw(Run("pretrained", "q3"))).to_pydict()
+    schema = pq.read_schema(finished / paths.decoded(Run("pretrained", "q3")))
+    for run in classic_runs(params):
+        _, shared = read_archive(finished / paths.streams(run))
+        assert statistics["runs"][run.strategy][run.setting]["library"] == shared.library
+        assert pq.read_table(finished / paths.raw(run)).to_pydict() == raw
+        assert pq.read_schema(finished / paths.decoded(run)) == schema
+    assert {"jpeg", "heic"} < set(statistics["bjontegaard"])
+    assert "| JPEG |" in (finished / "tables/table1.md").read_text()
+
+
+def test_another_quality_codes_its_own_codec_again(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["classic"]["jpeg"] = [10, 60]
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    jobs = planned(folder)
+    assert jobs["encode_jpeg"] == jobs["decode_jpeg"] == 1
+    assert not [rule for rule in jobs if rule.startswith("encode") and rule != "encode_jpeg"]
+
+
+def test_a_codec_whose_library_is_missing_is_left_out_by_name(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    (tmp_path / "pillow_heif.py").write_text("raise ImportError('not here')")
+    known = os.environ.get("PYTHONPATH", "")
+    out = snakemake(folder, PYTHONPATH=os.pathsep.join([str(tmp_path), known]).rstrip(":"))
+    assert out.returncode == 0, out.stdout + out.stderr
+    said = "heic: left out: its library is not installed: pip install 'pillow-heif'"
+    assert f"mien: {said}" in out.stderr
+    assert said in (folder / "logs/summarise.log").read_text()
+    statistics = json.loads((folder / paths.STATISTICS).read_text())
+    assert statistics["missing"] == {"heic": "pip install 'pillow-heif'"}
+    assert "heic" not in json.loads((folder / paths.METRICS).read_text())
+    assert "HEIC: not run" in (folder / "tables/runs.md").read_text()
+    assert planned(folder)["summarise"] == 1  # the library is there again, as are its files
 
 
 def test_trained_models_are_made_again_from_their_seed(finished, tmp_path):
@@ -183,6 +224,9 @@ def test_the_papers_preset_plans_its_whole_grid(tmp_path):
     assert jobs["pretrain_codec"] == 8
     assert jobs["finetune"] == 2 * (8 + 3 * 4)
     assert jobs["encode"] == jobs["decode"] == 8 + jobs["finetune"]
+    for codec in CLASSIC:
+        name = codec.replace("-", "_")
+        assert jobs[f"encode_{name}"] == jobs[f"decode_{name}"] == 1
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("stream", pa.binary(), nullable=False),
-        pa.field("estimated_bits", pa.float64(), nullable=False),
+        pa.field("estimated_bits", pa.float64()),  # null: a classic codec has no likelihoods
         pa.field("encode_seconds", pa.float64(), nullable=False),
     ]
 )
@@ -48,26 +48,43 @@ class Shared:
     """What all streams of an archive have in common.
 
     Attributes:
-        codec: `codec_id` of the only codec that decodes them.
-        entropy: The entropy coding: `exact` or `stock`.
-        precision: Of the networks that coded: `float32` or `bfloat16`.
+        codec: `codec_id` of the only codec that decodes them; the name of a classic codec.
+        entropy: The entropy coding: `exact` or `stock`; None of a classic codec.
+        precision: Of the networks that coded: `float32` or `bfloat16`; None of a classic codec.
         height: Pixels.
         width: Pixels.
         batch_size: Pictures coded together; the last batch may be smaller.
         streams: Digest of all streams in order.
-        symbols: Digest of all symbols in order.
+        symbols: Digest of all symbols in order; a classic codec shows none.
         version: Of the format.
+        library: What coded, with its version; of a classic codec alone.
+        settings: What the library was asked for, the quality first; of a classic codec alone.
     """
 
     codec: str
-    entropy: str
-    precision: str
+    entropy: str | None
+    precision: str | None
     height: int
     width: int
     batch_size: int
     streams: str
     symbols: str
     version: int = VERSION
+    library: str | None = None
+    settings: dict[str, Any] | None = None
+
+    @property
+    def classic(self) -> dict[str, Any]:
+        """What only a classic codec has to say; empty for a learned one."""
+        if self.library is None:
+            return {}
+        return {"library": self.library, "settings": self.settings}
+
+    def to_json(self) -> bytes:
+        """Return the record in the file's metadata."""
+        record = asdict(self)
+        del record["library"], record["settings"]
+        return json.dumps(record | self.classic, sort_keys=True).encode()
 
 
 def digest_of(parts: Iterable[bytes]) -> str:
@@ -81,9 +98,9 @@ def digest_of(parts: Iterable[bytes]) -> str:
 
 def write_archive(path: Path, table: pa.Table, shared: Shared) -> None:
     """Write the archive and, last, its manifest, which says what the file adds."""
-    record = json.dumps(asdict(shared), sort_keys=True).encode()
+    sealed = table.replace_schema_metadata({_RECORD: shared.to_json()})
     with replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({_RECORD: record}), temporary, **_LAYOUT)
+        pq.write_table(sealed, temporary, **_LAYOUT)
     n_bytes = sum(len(stream) for stream in table["stream"].to_pylist())
     write_manifest(
         path.with_suffix(".json"),
@@ -91,6 +108,7 @@ def write_archive(path: Path, table: pa.Table, shared: Shared) -> None:
         n=table.num_rows,
         n_bytes=n_bytes,
         overhead_bytes=_sent_bytes(path) - n_bytes,
+        **shared.classic,
     )
 
 

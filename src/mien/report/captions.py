@@ -17,6 +17,12 @@ STRATEGY_NAMES = {
     CODEC_RD: "codec, rate and MSE alone",
     CLASSIFIER_RAW: "classifier on raw images",
     CLASSIFIER_DECODED: "classifier on decoded images",
+    "jpeg": "JPEG",
+    "jpeg-optimised": "JPEG, optimised",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "jxl": "JPEG XL",
+    "heic": "HEIC",
 }
 WEIGHT_NAMES = {"bpp": "rate weight w_bpp", "ce": "CE weight w_ce", "mse": "MSE weight w_mse"}
 SWEEPS = {"fig3a": "bpp", "fig3b": "ce", "fig3c": "mse"}  # the paper's order
@@ -94,6 +100,19 @@ def intervals(statistics: Statistics) -> str:
     )
 
 
+def classic_codecs(statistics: Statistics) -> str:
+    """Return which library coded each classic codec, and which could not be run and why."""
+    run = [
+        f"{STRATEGY_NAMES[codec]}: {next(iter(statistics.runs[codec].values())).library}"
+        for codec in statistics.classic
+    ]
+    missing = [
+        f"{STRATEGY_NAMES[codec]}: not run, its library is not installed ({command})"
+        for codec, command in statistics.missing.items()
+    ]
+    return "; ".join([*run, *missing])
+
+
 def table2_strategy(statistics: Statistics) -> str:
     """Return the strategy that Table 2 lists: `joint`, or the last one trained without it."""
     return JOINT if JOINT in statistics.trained else statistics.trained[-1]
@@ -104,6 +123,8 @@ def _subject(name: str, statistics: Statistics) -> str:
     bands = f"bands: {intervals(statistics)}"
     if name in SWEEPS:
         return _sweep_subject(SWEEPS[name], statistics)
+    classic = classic_codecs(statistics)
+    libraries = f" Classic codecs, by complete files and the library's own quality: {classic}."
     return {
         "table1": (
             f"{_DELTAS} PCHIP on the non-decreasing envelope of the rate points. {brackets} "
@@ -144,7 +165,7 @@ def _subject(name: str, statistics: Statistics) -> str:
         "runs": (
             "Every run on the test set: rate from the stored bytes and by the likelihood "
             "estimate, what the run's classifier recognises on decoded and on raw images, and "
-            f"the distortion. {brackets}"
+            f"the distortion. {brackets}{libraries if classic else ''}"
         ),
         "recognition": (
             "Every run on decoded test images, and its classifier on the raw ones. Macro F1 "

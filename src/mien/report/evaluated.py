@@ -24,13 +24,13 @@ from mien.expressions import N_EXPRESSIONS
 from mien.files import manifest_facts, read_manifest
 from mien.metrics.rate import bits_per_pixel
 from mien.report.evaluation import Answers, Evaluation
-from mien.runs import Run
+from mien.runs import CLASSIC, Run
 
 RAW_COLUMNS = ("key", "label", "prediction", "logits")
-DECODED_COLUMNS = (*RAW_COLUMNS, "n_bytes", "bpp", "psnr", "ms_ssim")
+DECODED_COLUMNS = (*RAW_COLUMNS, "n_bytes", "bpp", "psnr", "ms_ssim", "decode_seconds")
 STREAM_COLUMNS = ("key", "stream", "estimated_bits", "encode_seconds")
-OPTIONAL_COLUMN = "decode_seconds"  # in per_image.parquet
-NULLABLE = "ms_ssim"  # null where a side is too short for its five scales
+# Null where a side is too short for five scales; where a codec has no likelihoods.
+NULLABLE = ("ms_ssim", "estimated_bits")
 
 
 def read_evaluations(runs: Sequence[Run], image_size: int) -> dict[Run, Evaluation]:
@@ -40,6 +40,10 @@ def read_evaluations(runs: Sequence[Run], image_size: int) -> dict[Run, Evaluati
         runs: All of one test set.
         image_size: Pixels a side of the coded pictures.
 
+    Args:
+        params: Which runs.
+        missing: Classic codecs that could not be run: left out.
+
     Raises:
         DataError: If a file is missing, damaged or incomplete, if a stream's length is not the
             `n_bytes` that was measured, or if two runs are not about the same images.
@@ -47,13 +51,13 @@ def read_evaluations(runs: Sequence[Run], image_size: int) -> dict[Run, Evaluati
     evaluations: dict[Run, Evaluation] = {}
     images: pa.Table | None = None
     for run in runs:
-        read_manifest(paths.manifest_of(paths.streams(run)))
+        library = read_manifest(paths.manifest_of(paths.streams(run))).get("library")
         read_manifest(paths.evaluation_manifest(run))
-        decoded = _decoded(paths.decoded(run))
+        decoded = read_rows(paths.decoded(run), DECODED_COLUMNS)
         if images is None:
             images = decoded.select(["key", "label"])
         _require_same_images(images, decoded, paths.decoded(run))
-        evaluations[run] = _evaluation(run, decoded, image_size)
+        evaluations[run] = _evaluation(run, decoded, image_size, library)
     return evaluations
 
 
@@ -72,19 +76,16 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> pa.Table:
     if len(table) == 0:
         raise DataError(f"{path}: no rows: there is nothing to report on")
     for column in columns:
-        if column != NULLABLE and table[column].null_count:
+        if column not in NULLABLE and table[column].null_count:
             raise DataError(f"{path}: column {column!r} has nulls: re-run its stage")
     if len(pc.unique(table["key"])) != len(table):
         raise DataError(f"{path}: a key occurs twice: re-run its stage")
     return table
 
 
-def _decoded(path: Path) -> pa.Table:
-    timed = OPTIONAL_COLUMN in pq.read_schema(path).names
-    return read_rows(path, (*DECODED_COLUMNS, *([OPTIONAL_COLUMN] if timed else [])))
-
-
-def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
+def _evaluation(
+    run: Run, decoded: pa.Table, image_size: int, library: str | None
+) -> Evaluation:
     path = paths.decoded(run)
     raw = read_rows(paths.raw(run), RAW_COLUMNS)
     streams = read_rows(paths.streams(run), STREAM_COLUMNS)
@@ -94,7 +95,12 @@ def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
     _require_rates(decoded, image_size, path)
     for table, source in ((decoded, path), (raw, paths.raw(run))):
         _require_classes(table, source)
-    timed = OPTIONAL_COLUMN in decoded.column_names
+    bits = _complete_or_none(streams, "estimated_bits", paths.streams(run))
+    if (bits is None) != (run.strategy in CLASSIC):
+        raise DataError(
+            f"{paths.streams(run)}: a learned codec estimates its bits, a classic one has null "
+            "there: re-run encode"
+        )
     return Evaluation(
         labels=_column(decoded, "label"),
         decoded=_answers(decoded, path),
@@ -102,11 +108,12 @@ def _evaluation(run: Run, decoded: pa.Table, image_size: int) -> Evaluation:
         temperature=_temperature(paths.manifest_of(paths.classifier_of(run))),
         n_bytes=_column(decoded, "n_bytes"),
         bpp=_column(decoded, "bpp"),
-        estimated_bpp=_column(streams, "estimated_bits") / image_size**2,
+        estimated_bpp=None if bits is None else bits / image_size**2,
         psnr=_column(decoded, "psnr"),
-        ms_ssim=_complete_or_none(decoded, path),
+        ms_ssim=_complete_or_none(decoded, "ms_ssim", path),
         encode_seconds=_column(streams, "encode_seconds"),
-        decode_seconds=_column(decoded, OPTIONAL_COLUMN) if timed else None,
+        decode_seconds=_column(decoded, "decode_seconds"),
+        library=library,
     )
 
 
@@ -130,12 +137,12 @@ def _column(table: pa.Table, name: str) -> NDArray[Any]:
     return np.asarray(table[name])
 
 
-def _complete_or_none(decoded: pa.Table, path: Path) -> NDArray[Any] | None:
-    """Return MS-SSIM, or None if no picture is large enough for it."""
-    missing = decoded[NULLABLE].null_count
-    if missing in (0, len(decoded)):
-        return None if missing else _column(decoded, NULLABLE)
-    raise DataError(f"{path}: ms_ssim is null for {missing} of {len(decoded)} images: re-run")
+def _complete_or_none(table: pa.Table, name: str, path: Path) -> NDArray[Any] | None:
+    """Return a column that no image has a value in, as None, or all of them have."""
+    absent = table[name].null_count
+    if absent in (0, len(table)):
+        return None if absent else _column(table, name)
+    raise DataError(f"{path}: {name} is null for {absent} of {len(table)} images: re-run")
 
 
 def _require_same_images(expected: pa.Table, found: pa.Table, path: Path) -> None:

@@ -30,11 +30,12 @@ class Evaluation:
     temperature: float | None  # of that classifier; None: it was never calibrated
     n_bytes: Integers  # [n]
     bpp: Floats  # [n], bit/pixel
-    estimated_bpp: Floats  # [n], bit/pixel
+    estimated_bpp: Floats | None  # [n], bit/pixel; None: a classic codec has no likelihoods
     psnr: Floats  # [n], dB; infinite for identical pictures
     ms_ssim: Floats | None  # [n]; None: the pictures are too small for it
     encode_seconds: Floats  # [n]
-    decode_seconds: Floats | None  # [n]; None: not measured
+    decode_seconds: Floats  # [n]
+    library: str | None = None  # of a classic codec, with its version
 
     def correct(self, answers: Answers) -> NDArray[np.bool_]:
         """Whether each image was recognised, [n]."""

@@ -18,25 +18,41 @@ from matplotlib.ticker import (
 
 from mien.report.captions import STRATEGY_NAMES
 from mien.report.statistics import RunStatistics, Statistics
-from mien.report.style import COLUMN_CM, LOOKS, RAW_COLOR, RAW_DASH, new_figure
+from mien.report.style import (
+    CLASSIC_LOOKS,
+    COLUMN_CM,
+    LOOKS,
+    RAW_COLOR,
+    RAW_DASH,
+    new_figure,
+)
 from mien.runs import PRETRAINED
 
+LEGEND_ROW_CM = 0.35
 DODGE = 0.02  # share of a sweep's width by which strategies at one weight stand apart
 TICK_DIGITS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), range(1, 10))
 ZERO_GAP = 0.7  # decades between the place of weight 0 and the smallest weight above it
 
 
 def accuracy_over_rate(statistics: Statistics) -> Figure:
-    """Draw Fig. 2: every strategy's rate points with 95 % bands, and its raw-image line."""
-    figure = new_figure(COLUMN_CM, 7.0)
+    """Draw Fig. 2: every strategy's rate points with 95 % bands, and its raw-image line.
+
+    Classic codecs are thin curves without a band.
+    """
+    figure = new_figure(COLUMN_CM, 7.0 + LEGEND_ROW_CM * math.ceil(len(statistics.classic) / 2))
     axes = figure.add_subplot()
     for strategy in statistics.strategies:
         _draw_curve(axes, statistics, strategy)
+    for codec in statistics.classic:
+        runs = _by_rate(statistics, codec)
+        rates, accuracies = [run.bpp for run in runs], [run.accuracy.value for run in runs]
+        axes.add_line(_line(codec, rates, accuracies))
     _draw_raw_lines(axes, statistics)
     axes.set_xlabel("Rate (bit/pixel)")
     axes.set_ylabel("Accuracy (%)")
     _log_axis(axes, axes.xaxis)
-    handles = [_line(strategy, [], []) for strategy in statistics.strategies]
+    shown = [*statistics.strategies, *statistics.classic]
+    handles = [_line(strategy, [], []) for strategy in shown]
     raw = Line2D([], [], color=RAW_COLOR, linestyle=RAW_DASH, lw=0.9, label="raw images")
     figure.legend(handles=[*handles, raw], loc="outside upper center", ncols=2)
     return figure
@@ -134,13 +150,17 @@ def _draw_sweep(
 
 
 def _line(strategy: str, x: list[float], y: list[float]) -> Line2D:
-    look = LOOKS[strategy]
+    look = LOOKS.get(strategy) or CLASSIC_LOOKS[strategy]
     name = STRATEGY_NAMES[strategy]
-    return Line2D(x, y, color=look.color, marker=look.marker, linestyle=look.dash, label=name)
+    line = Line2D(x, y, color=look.color, marker=look.marker, linestyle=look.dash, label=name)
+    if strategy in CLASSIC_LOOKS:
+        line.set(linewidth=0.6, markersize=3)
+    return line
 
 
 def _by_rate(statistics: Statistics, strategy: str) -> list[RunStatistics]:
-    runs = [statistics.runs[strategy][setting] for setting in statistics.reference]
+    settings = statistics.rate_points(strategy)
+    runs = [statistics.runs[strategy][setting] for setting in settings]
     return sorted(runs, key=lambda run: run.bpp)
 
 

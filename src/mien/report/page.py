@@ -12,6 +12,7 @@ from mien.report.captions import (
     TITLES,
     WEIGHT_NAMES,
     caption,
+    classic_codecs,
     comparable,
     intervals,
 )
@@ -113,6 +114,8 @@ def _facts(statistics: Statistics) -> str:
         "Seeds": f"training {made.finetune_seed}, bootstrap {made.bootstrap_seed}",
         "Commit": made.commit,
     }
+    if classic := classic_codecs(statistics):
+        facts["Classic codecs"] = classic
     rows = "".join(
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(fact)}</dd>\n"
         for name, fact in facts.items()
@@ -176,8 +179,10 @@ def _alternative(name: str, statistics: Statistics) -> str:
     if name == "fig4":
         return "Test faces, raw and decoded, with their rate and the expression recognised."
     ends = []
-    for strategy in statistics.strategies:
-        runs = [statistics.runs[strategy][setting] for setting in statistics.reference]
+    for strategy in [*statistics.strategies, *statistics.classic]:
+        runs = [
+            statistics.runs[strategy][setting] for setting in statistics.rate_points(strategy)
+        ]
         low, high = min(runs, key=lambda run: run.bpp), max(runs, key=lambda run: run.bpp)
         ends.append(
             f"{strategy} from {low.accuracy.value:.1f} % at {low.bpp:.2f} bit/pixel "

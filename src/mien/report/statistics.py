@@ -108,10 +108,11 @@ class Recognition(Record):
 class RunStatistics(Record):
     """One run on the test set."""
 
-    quality: int
-    weights: LossWeights | None  # None: not trained here (`pretrained`)
+    quality: int  # 1..8 of a learned codec; a classic one has its library's scale
+    weights: LossWeights | None  # None: not trained here (`pretrained`, classic codecs)
+    library: str | None = None  # of a classic codec, with its version
     bpp: float  # bit/pixel, stored bytes
-    estimated_bpp: float  # bit/pixel, by the likelihoods
+    estimated_bpp: float | None  # bit/pixel, by the likelihoods; None: there are none
     n_bytes: float  # mean per image
     psnr: float | None  # dB, mean; None if a picture came back identical (infinite)
     ms_ssim: float | None  # mean; None if the pictures are too small for it
@@ -201,7 +202,11 @@ class Statistics(Record):
     schema_version: Literal[2] = 2
     dataset: Dataset
     provenance: Provenance
-    strategies: list[str]  # the baseline first
+    strategies: list[str]  # the baseline first; classic codecs are not among them
+    classic: list[str] = []  # classic codecs that have runs
+    missing: dict[
+        str, str
+    ] = {}  # classic codec not run for want of its library: what brings it
     reference: list[str]  # settings of the rate points, by ascending quality
     weights: LossWeights  # the reference weights
     sweep_quality: int
@@ -223,6 +228,17 @@ class Statistics(Record):
         return [strategy for strategy in self.strategies if strategy != PRETRAINED]
 
     @property
+    def compared(self) -> list[str]:
+        """What has deltas: the strategies that train something, then the classic codecs."""
+        return [*self.trained, *(codec for codec in self.classic if codec in self.bjontegaard)]
+
+    def rate_points(self, strategy: str) -> list[str]:
+        """Return the settings on the curve of a strategy, or of a classic codec."""
+        if strategy not in self.classic:
+            return self.reference
+        return sorted(self.runs[strategy], key=lambda name: self.runs[strategy][name].quality)
+
+    @property
     def swept(self) -> list[str]:
         """The strategies that are trained at other loss weights too: all but the controls."""
         return [strategy for strategy in self.trained if strategy not in CONTROLS]
@@ -235,6 +251,8 @@ def write_statistics(path: Path, statistics: Statistics) -> None:
 
 def read_statistics(path: Path, runs: list[Run]) -> Statistics:
     """Read statistics.json and check that it is about the runs that are asked for.
+
+    Those of a codec whose library was missing are not expected.
 
     Raises:
         DataError: If it is missing, is not such a file, or has other runs.
@@ -253,7 +271,8 @@ def read_statistics(path: Path, runs: list[Run]) -> Statistics:
         for strategy, settings in statistics.runs.items()
         for setting in settings
     }
-    if odd := sorted(written ^ set(runs), key=str):
+    asked = {run for run in runs if run.strategy not in statistics.missing}
+    if odd := sorted(written ^ asked, key=str):
         first = f"{odd[0].strategy}/{odd[0].setting}"
         state = "has" if odd[0] in written else "lacks"
         raise DataError(f"{path}: {state} the run {first}, unlike params.yaml: {again}")

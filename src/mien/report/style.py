@@ -51,6 +51,15 @@ LOOKS = {
     "classifier-raw": Look(BROWN, "v", (0, (1.2, 2.4))),
     "classifier-decoded": Look(VIOLET, "P", (0, (5, 1.2, 1.2, 1.2, 1.2, 1.2))),
 }
+# Thin curves in the background of Fig. 2, so thin markers too; the colours petroff10 has left.
+CLASSIC_LOOKS = {
+    "jpeg": Look("#717581", "x", "-"),
+    "jpeg-optimised": Look("#222222", "+", "-"),
+    "webp": Look("#b9ac70", "1", "-"),
+    "avif": Look("#e76300", "2", "-"),
+    "jxl": Look("#3f90da", "3", "-"),
+    "heic": Look("#1a7a4c", "4", "-"),
+}
 RAW_DASH, RAW_COLOR = (0, (4, 2)), "0.35"
 
 

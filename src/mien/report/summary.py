@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.expressions import EXPRESSIONS
-from mien.params import Params
+from mien.params import LossWeights, Params
 from mien.report.attribution import attribution_of
 from mien.report.deltas import bjontegaard_of
 from mien.report.estimates import Points, measured
@@ -24,13 +24,25 @@ from mien.report.statistics import (
     middle_of,
 )
 from mien.report.targets import targets_of
-from mien.runs import PRETRAINED, Run, reference_settings, setting_named, sweep_settings
+from mien.runs import (
+    CLASSIC,
+    PRETRAINED,
+    Run,
+    classic_quality,
+    reference_settings,
+    setting_named,
+    sweep_settings,
+)
 
+Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
 def statistics_of(
-    params: Params, evaluations: Mapping[Run, Evaluation], commit: str
+    params: Params,
+    evaluations: Mapping[Run, Evaluation],
+    commit: str,
+    missing: Mapping[str, str] | None = None,
 ) -> Statistics:
     """Return every statistic that a table or a figure shows.
 
@@ -38,17 +50,24 @@ def statistics_of(
         params: Which runs there are, and how they are resampled.
         evaluations: One per run of `params`; same images in the same order in each.
         commit: What made the numbers.
+        missing: Classic codecs of `params` that could not be run, and what would bring them.
     """
     reference = [setting.name for setting in reference_settings(params)]
     middle = middle_of(reference)
-    strategies = list(dict.fromkeys(run.strategy for run in evaluations))
+    everything = list(dict.fromkeys(run.strategy for run in evaluations))
+    strategies = [strategy for strategy in everything if strategy not in CLASSIC]
     samples = sampled(evaluations, params.evaluate.resamples, params.evaluate.seed)
-    runs: dict[str, dict[str, RunStatistics]] = {strategy: {} for strategy in strategies}
+    runs: dict[str, dict[str, RunStatistics]] = {strategy: {} for strategy in everything}
     for run, evaluation in evaluations.items():
         runs[run.strategy][run.setting] = _run_statistics(params, run, evaluation, samples[run])
+    rate_points = {
+        strategy: list(runs[strategy]) if strategy in CLASSIC else reference
+        for strategy in everything
+    }
     curves = {
-        strategy: _points([samples[Run(strategy, setting)] for setting in reference])
-        for strategy in strategies
+        strategy: _points([samples[Run(strategy, setting)] for setting in settings])
+        for strategy, settings in rate_points.items()
+        if strategy not in CLASSIC or len(settings) > 1  # one point is no curve
     }
     baseline = samples[Run(PRETRAINED, middle)]
     raw = float(baseline.whole.raw.accuracy), baseline.resamples.raw.accuracy
@@ -56,6 +75,8 @@ def statistics_of(
         dataset=_dataset(params, next(iter(evaluations.values())).labels),
         provenance=_provenance(params, commit),
         strategies=strategies,
+        classic=[codec for codec in everything if codec in CLASSIC],
+        missing=dict(missing or {}),
         reference=reference,
         weights=params.loss,
         sweep_quality=params.sweep.quality,
@@ -104,17 +125,18 @@ def _sweep(params: Params, weight: str) -> list[SweepPoint]:
 def _run_statistics(
     params: Params, run: Run, evaluation: Evaluation, samples: Sampled
 ) -> RunStatistics:
-    setting = setting_named(params, run.setting)
+    quality, weights = _made_with(params, run)
     whole, drawn = samples.whole, samples.resamples
     psnr = float(evaluation.psnr.mean())
     return RunStatistics(
-        quality=setting.quality,
-        weights=None if run.strategy == PRETRAINED else setting.weights,
+        quality=quality,
+        weights=weights,
+        library=evaluation.library,
         bpp=evaluation.bpp.mean(),
-        estimated_bpp=evaluation.estimated_bpp.mean(),
+        estimated_bpp=_mean(evaluation.estimated_bpp),
         n_bytes=evaluation.n_bytes.mean(),
         psnr=psnr if np.isfinite(psnr) else None,
-        ms_ssim=None if evaluation.ms_ssim is None else evaluation.ms_ssim.mean(),
+        ms_ssim=_mean(evaluation.ms_ssim),
         accuracy=measured(float(whole.decoded.accuracy), drawn.decoded.accuracy),
         raw_accuracy=measured(float(whole.raw.accuracy), drawn.raw.accuracy),
         change=measured(
@@ -125,6 +147,18 @@ def _run_statistics(
         decoded=recognition_of(evaluation, evaluation.decoded, whole.decoded, drawn.decoded),
         raw=recognition_of(evaluation, evaluation.raw, whole.raw, drawn.raw),
     )
+
+
+def _made_with(params: Params, run: Run) -> tuple[int, LossWeights | None]:
+    """Return the quality of a run, and the weights it was trained with, if it was."""
+    if run.strategy in CLASSIC:
+        return classic_quality(params, run), None
+    setting = setting_named(params, run.setting)
+    return setting.quality, None if run.strategy == PRETRAINED else setting.weights
+
+
+def _mean(values: Floats | None) -> float | None:
+    return None if values is None else float(values.mean())
 
 
 def _points(samples: list[Sampled]) -> Points:

@@ -77,7 +77,7 @@ _Content = tuple[list[Column], list[list[Cell]]]
 
 
 def _bjontegaard(statistics: Statistics) -> _Content:
-    """Table 1: one row per trained strategy."""
+    """Table 1: one row per trained strategy, and per classic codec with a curve."""
     columns = [
         _STRATEGY,
         Column("bd_accuracy", "BD-Accuracy", "points", "higher", 2, signed=True, bounded=True),
@@ -95,7 +95,7 @@ def _bjontegaard(statistics: Statistics) -> _Content:
             *_bjontegaard_cells(statistics.bjontegaard[strategy]),
             *_published_cells(strategy),
         ]
-        for strategy in statistics.trained
+        for strategy in statistics.compared
     ]
     return columns, rows
 
@@ -244,7 +244,7 @@ def _methods(statistics: Statistics) -> _Content:
     ]
     rows = [
         [STRATEGY_NAMES[strategy], method, points, *_pair_cells(pairs[method])]
-        for strategy in statistics.trained
+        for strategy in statistics.compared
         for points, pairs in (
             ("envelope", statistics.bjontegaard[strategy].on_envelope),
             ("as measured", statistics.bjontegaard[strategy].as_measured),
@@ -261,7 +261,7 @@ def _pair_cells(pair: Pair) -> list[Cell]:
 
 
 def _runs(statistics: Statistics) -> _Content:
-    """Every run: rate points first, then the sweeps."""
+    """Every run: rate points first, then the sweeps; the classic codecs last."""
     columns = [
         _STRATEGY,
         _SETTING,
@@ -281,11 +281,10 @@ def _row_per_run(
     statistics: Statistics, cells: Callable[[RunStatistics], list[Cell]]
 ) -> list[list[Cell]]:
     swept = [point.setting for points in statistics.sweeps.values() for point in points]
-    order = list(dict.fromkeys([*statistics.reference, *swept]))
     return [
         [STRATEGY_NAMES[strategy], setting, *cells(statistics.runs[strategy][setting])]
-        for strategy in statistics.strategies
-        for setting in order
+        for strategy in [*statistics.strategies, *statistics.classic]
+        for setting in dict.fromkeys([*statistics.rate_points(strategy), *swept])
         if setting in statistics.runs[strategy]
     ]
 

@@ -25,7 +25,7 @@ class Timing(Record):
     """Mean seconds a picture, each picture's being its share of its batch."""
 
     encode_seconds: float
-    decode_seconds: float | None  # None: not measured
+    decode_seconds: float
 
 
 class Timings(Record):
@@ -39,10 +39,9 @@ def timings_of(evaluations: Mapping[Run, Evaluation]) -> Timings:
     """Return the mean times of every run."""
     runs: dict[str, dict[str, Timing]] = {}
     for run, evaluation in evaluations.items():
-        decode = evaluation.decode_seconds
         runs.setdefault(run.strategy, {})[run.setting] = Timing(
             encode_seconds=float(evaluation.encode_seconds.mean()),
-            decode_seconds=None if decode is None else float(decode.mean()),
+            decode_seconds=float(evaluation.decode_seconds.mean()),
         )
     return Timings(n=len(next(iter(evaluations.values())).labels), runs=runs)
 
@@ -77,7 +76,7 @@ def timings_table(timings: Timings) -> Table:
         Column("decode_ms", "Decoding", "ms/picture", "lower", 2),
     ]
     rows: list[list[Cell]] = [
-        [strategy, setting, _milliseconds(t.encode_seconds), _milliseconds(t.decode_seconds)]
+        [strategy, setting, 1000 * t.encode_seconds, 1000 * t.decode_seconds]
         for strategy, settings in timings.runs.items()
         for setting, t in settings.items()
     ]
@@ -88,7 +87,3 @@ def timings_table(timings: Timings) -> Table:
         "between two identical runs."
     )
     return Table("timings", "Times", caption, columns, rows)
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else 1000 * seconds

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from mien import paths
+from mien.codec.classic import missing
 from mien.files import write_json
 from mien.params import Params
 from mien.provenance import source_commit
@@ -19,7 +21,7 @@ from mien.report.statistics import (
 )
 from mien.report.summary import statistics_of
 from mien.report.timings import timings_of, write_timings
-from mien.runs import all_runs
+from mien.runs import all_runs, classic_codecs
 
 FINE_DECIMALS = 5  # of bpp and MS-SSIM: one byte in a 256x256 picture is 0.00012 bit/pixel
 DECIMALS = 3  # one image in 4,000 is 0.025 percent
@@ -34,8 +36,12 @@ def summarise(params: Params) -> None:
     Raises:
         DataError: If a run's files are missing, damaged or not about the same images.
     """
-    evaluations = read_evaluations(all_runs(params), params.shards.image_size)
-    statistics = statistics_of(params, evaluations, source_commit())
+    lacking = missing(classic_codecs(params))
+    for codec, command in lacking.items():
+        print(f"{codec}: left out: its library is not installed: {command}", file=sys.stderr)
+    runs = [run for run in all_runs(params) if run.strategy not in lacking]
+    evaluations = read_evaluations(runs, params.shards.image_size)
+    statistics = statistics_of(params, evaluations, source_commit(), lacking)
     write_timings(paths.TIMINGS, timings_of(evaluations))
     write_statistics(paths.STATISTICS, statistics)
     write_json(paths.METRICS, metrics_of(statistics))
