@@ -8,7 +8,8 @@ from typing import Any
 from mien import paths
 from mien.errors import DataError
 from mien.params import LIBREFACE, SCRATCH, ZOO, Params
-from mien.runs import ALL, Run, all_runs
+from mien.report.statistics import middle_of
+from mien.runs import ALL, PRETRAINED, Run, all_runs, reference_settings
 
 
 def check_data_root(params: Params) -> None:
@@ -100,6 +101,13 @@ def archives(params: Params) -> list[str]:
     return list(
         dict.fromkeys(every)
     )  # a classifier's own training leaves the streams as they are
+
+
+def bit_maps(params: Params) -> list[str]:
+    """Return the manifests of where the bits of the middle rate point go, for each codec."""
+    middle = middle_of([setting.name for setting in reference_settings(params)])
+    every = [Run(strategy, middle) for strategy in (PRETRAINED, *params.strategies)]
+    return list(dict.fromkeys(str(paths.manifest_of(paths.bits(run))) for run in every))
 
 
 def models(params: Params) -> list[str]:

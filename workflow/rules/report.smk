@@ -50,6 +50,7 @@ rule figures:
     input:
         statistics=str(paths.STATISTICS),
         evaluations=plan.evaluations(PARAMS),
+        bits=plan.bit_maps(PARAMS),
     output:
         plan.figures("pdf"),
         report(

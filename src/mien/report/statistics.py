@@ -222,10 +222,22 @@ class Statistics(Record):
         """The strategies that train something."""
         return [strategy for strategy in self.strategies if strategy != PRETRAINED]
 
+    def rate_points(self, strategy: str) -> list[str]:
+        """Return the settings on a strategy's curve: the reference ones, or all it has."""
+        runs = self.runs[strategy]
+        if all(setting in runs for setting in self.reference):
+            return self.reference
+        return sorted(runs, key=lambda setting: runs[setting].bpp)
+
     @property
     def swept(self) -> list[str]:
         """The strategies that are trained at other loss weights too: all but the controls."""
-        return [strategy for strategy in self.trained if strategy not in CONTROLS]
+        points = [point.setting for sweep in self.sweeps.values() for point in sweep]
+        return [
+            strategy
+            for strategy in self.trained
+            if strategy not in CONTROLS and set(points) <= set(self.runs[strategy])
+        ]
 
 
 def write_statistics(path: Path, statistics: Statistics) -> None:
