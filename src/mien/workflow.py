@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from mien import paths
 from mien.errors import DataError
 from mien.params import LIBREFACE, SCRATCH, ZOO, Params
-from mien.report.statistics import middle_of
+from mien.report.captions import intervals, source
+from mien.report.statistics import middle_of, read_statistics
 from mien.runs import ALL, PRETRAINED, Run, all_runs, reference_settings
 
 
@@ -142,6 +144,20 @@ def tables() -> list[str]:
 def figures(suffix: str) -> list[str]:
     """Return the files of all figures of one kind, `pdf` or `png`."""
     return [str(paths.FIGURES / f"{name}.{suffix}") for name in paths.FIGURE_NAMES]
+
+
+def rests_on(params: Params) -> str:
+    """Return what a caption of Snakemake's report ends with, as reStructuredText.
+
+    Data set, number of images, seeds, commit and how the intervals were made, as
+    statistics.json has them; before there is one, that there is none.
+    """
+    try:
+        statistics = read_statistics(paths.STATISTICS, all_runs(params))
+    except DataError:
+        return f"No {paths.STATISTICS} of these params yet."
+    text = f"{source(statistics)} Every interval is a {intervals(statistics)}."
+    return re.sub(r"([\\*`|_])", r"\\\1", text)
 
 
 def everything(params: Params) -> list[str]:

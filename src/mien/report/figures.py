@@ -95,7 +95,9 @@ def _add_legend(figure: Figure, handles: list[Line2D]) -> None:
         loc="outside upper center",
         ncols=2,
         columnspacing=0.8,
-        handletextpad=0.5,
+        handletextpad=0.4,
+        handlelength=2.4,
+        borderpad=0.2,
     )
 
 

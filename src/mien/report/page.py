@@ -7,6 +7,7 @@ import html
 from collections.abc import Mapping
 from pathlib import Path
 
+from mien.expressions import EXPRESSIONS
 from mien.report.captions import SWEEPS, intervals
 from mien.report.claims import (
     attribution_claims,
@@ -110,7 +111,7 @@ def _lead(statistics: Statistics) -> str:
 
 def _facts(statistics: Statistics) -> str:
     dataset, made, weights = statistics.dataset, statistics.provenance, statistics.weights
-    counts = [f"{name} {count}" for name, count in dataset.counts.items()]
+    counts = [f"{name} {dataset.counts[name]}" for name in EXPRESSIONS]
     facts = {
         "Test images": f"{dataset.n:,}: {', '.join(counts)}",
         "Coded picture": f"{dataset.image_size} x {dataset.image_size} pixels",
