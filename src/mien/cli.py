@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "summarise", _summarise, "metrics.json and the statistics behind the tables")
     _add(commands, "tables", _tables, "tables/ in Markdown, LaTeX and CSV")
     _add(commands, "figures", _figures, "figures/ in PDF and PNG")
-    _add(commands, "report", _report, "report.html, one page that needs no network")
+    _add(commands, "report", _report, "report/index.html, one page that needs no network")
     _add(commands, "show", _show, "print the BD table")
     add_commands(partial(_add_command, commands))
     return top

@@ -28,7 +28,7 @@ CLASSIFIER = MODELS / "classifier.safetensors"
 METRICS = Path("metrics.json")
 TABLES = Path("tables")
 FIGURES = Path("figures")
-REPORT = Path("report.html")
+REPORT = Path("report/index.html")
 STATISTICS = Path("results/statistics.json")
 TIMINGS = Path("results/timings.json")
 TABLE_NAMES = (
@@ -43,7 +43,7 @@ TABLE_NAMES = (
     "recognition",
 )
 TIMINGS_TABLE = TABLES / "timings.md"  # the one table that differs between identical runs
-FIGURE_NAMES = ("fig2", "fig3a", "fig3b", "fig3c", "fig4")
+FIGURE_NAMES = ("fig2", "fig3a", "fig3b", "fig3c", "fig4", "classes", "bits", "reliability")
 
 
 def codec(quality: int) -> Path:
@@ -83,6 +83,11 @@ def streams(run: Run) -> Path:
     own = run.strategy in TRAINS_CODEC or run.strategy in CLASSIC
     owner = run if own else Run(PRETRAINED, run.setting)
     return run_folder(owner) / "streams.parquet"
+
+
+def bits(run: Run) -> Path:
+    """Return where the bits of a few streams go: key, y_bits, z_bits, by the likelihoods."""
+    return streams(run).with_name("bits.parquet")
 
 
 def decoded(run: Run) -> Path:

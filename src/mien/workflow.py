@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,17 @@ from mien import paths
 from mien.codec import classic
 from mien.errors import DataError
 from mien.params import LIBREFACE, SCRATCH, ZOO, Params
-from mien.runs import ALL, Run, all_runs, classic_codecs, classic_runs
+from mien.report.captions import intervals, source
+from mien.report.statistics import middle_of, read_statistics
+from mien.runs import (
+    ALL,
+    PRETRAINED,
+    Run,
+    all_runs,
+    classic_codecs,
+    classic_runs,
+    reference_settings,
+)
 
 
 def check_data_root(params: Params) -> None:
@@ -124,6 +135,13 @@ def archives(params: Params) -> list[str]:
     )  # a classifier's own training leaves the streams as they are
 
 
+def bit_maps(params: Params) -> list[str]:
+    """Return the manifests of where the bits of the middle rate point go, for each codec."""
+    middle = middle_of([setting.name for setting in reference_settings(params)])
+    every = [Run(strategy, middle) for strategy in (PRETRAINED, *params.strategies)]
+    return list(dict.fromkeys(str(paths.manifest_of(paths.bits(run))) for run in every))
+
+
 def models(params: Params) -> list[str]:
     """Return the manifests of all pretrained models."""
     codecs = [str(paths.manifest_of(paths.codec(q))) for q in params.codec.qualities]
@@ -158,6 +176,20 @@ def tables() -> list[str]:
 def figures(suffix: str) -> list[str]:
     """Return the files of all figures of one kind, `pdf` or `png`."""
     return [str(paths.FIGURES / f"{name}.{suffix}") for name in paths.FIGURE_NAMES]
+
+
+def rests_on(params: Params) -> str:
+    """Return what a caption of Snakemake's report ends with, as reStructuredText.
+
+    Data set, number of images, seeds, commit and how the intervals were made, as
+    statistics.json has them; before there is one, that there is none.
+    """
+    try:
+        statistics = read_statistics(paths.STATISTICS, all_runs(params))
+    except DataError:
+        return f"No {paths.STATISTICS} of these params yet."
+    text = f"{source(statistics)} Every interval is a {intervals(statistics)}."
+    return re.sub(r"([\\*`|_])", r"\\\1", text)
 
 
 def everything(params: Params) -> list[str]:

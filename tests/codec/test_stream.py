@@ -9,7 +9,7 @@ import torch
 
 from mien.codec.integers import codec_id, exported
 from mien.codec.latents import STOCK
-from mien.codec.stream import coder_of, load_coder
+from mien.codec.stream import Latents, coder_of, load_coder
 from mien.errors import CheckpointError, StreamError
 from mien.tensors import save_tensors, under
 
@@ -70,6 +70,25 @@ def test_the_bytes_are_few_more_than_the_likelihoods_say(coder, trained_codec, x
     stock = sum(map(len, coder_of(trained_codec, entropy=STOCK).write(latents).streams))
     assert estimate * 0.98 < n_bytes < estimate * 1.02 + 2 * len(x)
     assert n_bytes < stock - 6 * len(x)
+
+
+def test_the_map_of_bits_adds_up_to_the_estimate_of_the_whole(coder, x):
+    latents = coder.analyse(x)
+    found = coder.bit_map(latents)
+    assert found.y.shape == (len(x), x.shape[2] // 16, x.shape[3] // 16)
+    total = found.y.sum(dim=(1, 2)) + found.z
+    torch.testing.assert_close(total, coder.estimated_bits(latents), rtol=1e-5, atol=0)
+    assert (found.y.flatten(1).std(dim=1) > 0).all()
+
+
+def test_the_map_of_bits_is_of_its_places(coder, x):
+    """Latents that are noise in one corner alone cost bits in that corner."""
+    latents = coder.analyse(x)
+    y = latents.y.clone()
+    y[:, :, :1, :1] += 40 * torch.sign(torch.randn(y[:, :, :1, :1].shape))
+    more = coder.bit_map(Latents(y, latents.z)).y - coder.bit_map(latents).y
+    assert (more[:, 0, 0] > 10).all()
+    assert more.flatten(1)[:, 1:].abs().max() == 0
 
 
 def test_the_decoded_picture_is_as_good_as_compressais(coder, trained_codec, x):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from mien.report.axes import log_ticks
 from mien.report.captions import SWEEPS
-from mien.report.figures import accuracy_over_rate, log_ticks, weight_effect, weight_places
-from mien.report.style import LOOKS
+from mien.report.figures import accuracy_over_rate, weight_effect, weight_places
+from mien.report.style import LOOKS, looks_of
 from mien.stages.summarise import metrics_of
+from tests.support.statistics import with_strategies
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def curves(axes):
 
 @pytest.mark.usefixtures("styled")
 def test_fig_2_shows_every_rate_point(statistics):
-    [axes] = accuracy_over_rate(statistics).axes
+    axes, below = accuracy_over_rate(statistics).axes
     drawn = curves(axes)
     assert set(drawn) == {"pretrained (baseline)", "compression-only", "joint"}
     runs = sorted(
@@ -59,13 +61,13 @@ def test_fig_2_shows_every_rate_point(statistics):
     top = max(run.accuracy.high for run in runs)
     assert max(path.vertices[:, 1].max() for path in bands) == pytest.approx(top)
     assert axes.get_xscale() == "log"
-    assert axes.get_xlabel() == "Rate (bit/pixel)"
+    assert below.get_xlabel() == "Rate (bit/pixel)"
     assert not axes.get_title()
 
 
 @pytest.mark.usefixtures("styled")
 def test_fig_2_draws_one_raw_line_per_classifier(statistics):
-    [axes] = accuracy_over_rate(statistics).axes
+    axes, _ = accuracy_over_rate(statistics).axes
     raw = [line for line in axes.lines if line.get_label().startswith("_")]
     baseline = statistics.runs["pretrained"]["q1"].raw_accuracy.value
     levels = [set(line.get_ydata()) for line in raw]
@@ -115,6 +117,69 @@ def test_no_legend_covers_data(statistics, draw):
     for axes in figure.axes:
         assert not box.overlaps(axes.get_window_extent())
         assert axes.get_legend() is None
+
+
+@pytest.mark.usefixtures("styled")
+def test_the_longest_names_fit_beside_each_other(statistics):
+    figure = accuracy_over_rate(with_strategies(statistics, *list(LOOKS)[3:]))
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    assert len(legend.texts) == 7
+    box = legend.get_window_extent()
+    assert figure.bbox.x0 <= box.x0
+    assert box.x1 <= figure.bbox.x1
+
+
+@pytest.mark.usefixtures("styled")
+def test_the_shaded_area_over_its_width_is_bd_accuracy(statistics):
+    _, gains = accuracy_over_rate(statistics).axes
+    for strategy, area, curve in zip(
+        statistics.trained, gains.collections, gains.lines[1:], strict=True
+    ):
+        found = statistics.bjontegaard[strategy]
+        log_rate, points = np.log10(curve.get_xdata()), np.array(curve.get_ydata())
+        mean = np.sum((points[1:] + points[:-1]) / 2 * np.diff(log_rate)) / np.ptp(log_rate)
+        assert mean == pytest.approx(found.bd_accuracy.value, abs=2e-3)
+        ends = found.rate_overlap.low, found.rate_overlap.high
+        assert (10 ** log_rate[0], 10 ** log_rate[-1]) == pytest.approx(ends, rel=1e-4)
+        box = area.get_paths()[0].get_extents()
+        assert (box.x0, box.x1) == pytest.approx(ends, rel=1e-4)
+
+
+@pytest.mark.usefixtures("styled")
+def test_curves_without_a_shared_range_have_no_area(statistics):
+    joint = statistics.runs["joint"]
+    apart = {name: run.model_copy(update={"bpp": 99 + run.bpp}) for name, run in joint.items()}
+    runs = {**statistics.runs, "joint": apart, "compression-only": apart}
+    _, gains = accuracy_over_rate(statistics.model_copy(update={"runs": runs})).axes
+    assert len(gains.collections) == 0
+    assert [text.get_text() for text in gains.texts] == ["no shared range"]
+
+
+@pytest.mark.usefixtures("styled")
+def test_a_strategy_of_its_own_settings_is_a_thin_line_of_fig_2_alone(statistics):
+    joint = statistics.runs["joint"]
+    runs = {**statistics.runs, "jpeg": {"q30": joint["q3"], "q90": joint["q8"]}}
+    names = [*statistics.strategies, "jpeg"]
+    changed = statistics.model_copy(update={"strategies": names, "runs": runs})
+    axes, _ = accuracy_over_rate(changed).axes
+    rates, _ = curves(axes)["jpeg"]
+    np.testing.assert_allclose(rates, [joint["q3"].bpp, joint["q8"].bpp])
+    [thin] = [line for line in axes.lines if line.get_label() == "jpeg"]
+    assert thin.get_linewidth() < min(
+        line.get_linewidth() for line in axes.lines if line.get_label() == "joint"
+    )
+    assert len(axes.collections) == len(statistics.strategies)  # bands
+    assert "jpeg" not in curves(weight_effect(changed, "ce").axes[0])
+
+
+def test_strategies_without_a_look_get_one_each():
+    names = [f"codec-{i}" for i in range(20)]
+    looks = looks_of(["joint", *names])
+    assert looks["joint"] == LOOKS["joint"]
+    shown = {(look.color, look.marker) for look in looks.values()}
+    assert len(shown) == len(looks)
+    assert not {look.marker for look in LOOKS.values()} & {looks[name].marker for name in names}
 
 
 def test_every_method_has_its_own_color_marker_and_dash():

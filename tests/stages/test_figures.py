@@ -19,6 +19,7 @@ from tests.support.results import change_rows, params_of
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = Run("joint", "q8")
+MIDDLE = Run("joint", "q5")  # whose bits are shown
 
 
 def written():
@@ -61,7 +62,7 @@ def test_faces_are_the_first_of_each_label():
         assert key == min(k for k, label in labels.items() if label == labels[key])
 
 
-def test_a_changed_picture_changes_fig_4_alone_and_no_size(results):
+def test_a_changed_picture_or_map_changes_its_figure_alone_and_no_size(results):
     figures(results)
     first = written()
     buffer = io.BytesIO()
@@ -70,8 +71,15 @@ def test_a_changed_picture_changes_fig_4_alone_and_no_size(results):
     figures(results)
     changed = {name for name, data in written().items() if data != first[name]}
     assert changed == {"fig4.pdf", "fig4.png"}
+    maps = pq.read_table(paths.bits(MIDDLE))["y_bits"].to_pylist()
+    change_rows(paths.bits(MIDDLE), MIDDLE, y_bits=[[row[::-1] for row in y] for y in maps])
+    change_rows(paths.bits(EXAMPLE), EXAMPLE, z_bits=[1.0] * 4)  # shown nowhere
+    figures(results)
+    changed |= {name for name, data in written().items() if data != first[name]}
+    assert changed == {"fig4.pdf", "fig4.png", "bits.pdf", "bits.png"}
     widths = {name: printed_width(paths.FIGURES / f"{name}.png") for name in paths.FIGURE_NAMES}
-    assert widths.pop("fig4") <= 18.2
+    broad = [widths.pop(name) for name in ("fig4", "classes", "bits", "reliability")]
+    assert max(broad) <= 18.22
     assert list(widths.values()) == pytest.approx([8.8] * 4, abs=0.02)
 
 
@@ -89,6 +97,15 @@ def test_examples_that_do_not_fit_are_refused(results):
     pq.write_table(pq.read_table(path).slice(3), path)
     change_rows(path, EXAMPLE)
     with pytest.raises(DataError, match=r"examples.parquet: lacks test-"):
+        figures(results)
+
+
+def test_maps_of_other_pictures_are_refused(results):
+    change_rows(paths.bits(MIDDLE), MIDDLE, key=[f"test-{i}" for i in range(4)])
+    with pytest.raises(DataError, match=r"joint/q5/bits.parquet: lacks test-0"):
+        figures(results)
+    paths.bits(MIDDLE).write_bytes(b"")
+    with pytest.raises(DataError, match=r"bits.parquet: sha256"):
         figures(results)
 
 

@@ -1,4 +1,4 @@
-"""report.html holds the figures that were drawn."""
+"""report/index.html holds the figures that were drawn."""
 
 import base64
 import re

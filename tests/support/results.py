@@ -157,6 +157,9 @@ def write_run(
         }
         if run.strategy in CLASSIC:
             streams["estimated_bits"] = pa.nulls(len(keys), pa.float64())
+        else:
+            bits = streams["estimated_bits"]
+            write_table(paths.bits(run), bit_rows(params, keys, bits, generator))
         write_table(paths.streams(run), streams)
     calibration = {"temperature": 1.25, "pictures": "raw", "split": "val", "n": 40}
     path = paths.manifest_of(paths.classifier_of(run))
@@ -166,12 +169,14 @@ def write_run(
 
 
 def seal(run: Run) -> None:
-    """Write both manifests of a run over what is there now."""
+    """Write the manifests of a run over what is there now."""
     measured = [paths.decoded(run), paths.raw(run), paths.examples(run)]
     write_manifest(paths.run_folder(run) / "evaluation.json", measured)
     facts = {"library": f"lib{run.strategy} 1.0"} if run.strategy in CLASSIC else {}
     manifest = paths.manifest_of(paths.streams(run))
     write_manifest(manifest, [paths.streams(run)], **facts)
+    if run.strategy not in CLASSIC:
+        write_manifest(paths.manifest_of(paths.bits(run)), [paths.bits(run)])
 
 
 def change_rows(path: Path, run: Run, **columns: object) -> None:
@@ -218,6 +223,27 @@ def example_rows(
         "label": labels[chosen],
         "png": [png(picture) for picture in blurred],
         "raw_png": [png(picture) for picture in raw],
+    }
+
+
+def bit_rows(
+    params: Params, keys: list[str], estimated_bits: np.ndarray, generator: np.random.Generator
+) -> dict[str, object]:
+    """Return maps with most bits in the middle, which add up to the estimate."""
+    chosen = np.argsort(keys)[: params.evaluate.examples]
+    across = np.linspace(-1, 1, params.shards.image_size // 16)
+    shape = np.exp(-2 * (across[:, None] ** 2 + across**2))
+    maps = [shape * generator.uniform(0.5, 1.5, shape.shape) for _ in chosen]
+    return {
+        "key": [keys[i] for i in chosen],
+        "y_bits": pa.array(
+            [
+                (0.9 * estimated_bits[i] * m / m.sum()).tolist()
+                for i, m in zip(chosen, maps, strict=True)
+            ],
+            pa.list_(pa.list_(pa.float32())),
+        ),
+        "z_bits": pa.array([0.1 * estimated_bits[i] for i in chosen], pa.float32()),
     }
 
 

@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
+import docutils.core
+import jinja2
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -72,6 +75,46 @@ def test_every_rate_is_counted_from_the_stored_streams(finished, params):
         mean = sum(8 * len(stream) / pixels for stream in streams) / len(streams)
         assert len(streams) == params.data.faces.test
         assert metrics[run.strategy][run.setting]["bpp"] == pytest.approx(mean, abs=5e-6)
+
+
+def test_maps_of_bits_add_up_to_the_estimates(finished, params):
+    for run in all_runs(params):
+        streams = pq.read_table(finished / paths.streams(run)).to_pydict()
+        estimates = dict(zip(streams["key"], streams["estimated_bits"], strict=True))
+        maps = pq.read_table(finished / paths.bits(run)).to_pylist()
+        assert [row["key"] for row in maps] == streams["key"][: params.evaluate.examples]
+        for row in maps:
+            total = sum(map(sum, row["y_bits"])) + row["z_bits"]
+            assert total == pytest.approx(estimates[row["key"]], rel=1e-5)
+
+
+def test_captions_of_snakemakes_report_state_n_seeds_and_commit(finished, params, monkeypatch):
+    monkeypatch.chdir(finished)
+    statistics = json.loads(paths.STATISTICS.read_text())
+    for file in (ROOT / "workflow/report").glob("*.rst"):
+        config = {"rests_on": workflow.rests_on(params)}
+        template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
+            file.read_text()
+        )
+        rendered = template.render(snakemake=SimpleNamespace(config=config))
+        words = docutils.core.publish_string(
+            rendered, settings_overrides={"halt_level": 2, "report_level": 5}
+        )
+        text = " ".join(words.decode().replace("*", "").split())
+        for fact in (
+            f"n = {params.data.faces.test} test images",
+            f"(seed {params.finetune.seed})",
+            f"commit {statistics['provenance']['commit']}",
+            f"{params.evaluate.resamples} resamples, seed {params.evaluate.seed}",
+        ):
+            assert fact in text, file.name
+    rules = (ROOT / "workflow/rules/report.smk").read_text()
+    assert 'config["rests_on"] = plan.rests_on(PARAMS)' in rules
+
+
+def test_captions_before_there_are_results_say_so(tmp_path, monkeypatch, params):
+    monkeypatch.chdir(tmp_path)
+    assert workflow.rests_on(params) == "No results/statistics.json of these params yet."
 
 
 def test_every_codec_that_is_trained_is_another(finished, params):

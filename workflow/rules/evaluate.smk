@@ -9,6 +9,8 @@ rule encode:
     output:
         streams="results/{strategy}/{setting}/streams.parquet",
         manifest="results/{strategy}/{setting}/streams.json",
+        bits="results/{strategy}/{setting}/bits.parquet",
+        bits_manifest="results/{strategy}/{setting}/bits.json",
     log:
         "logs/encode/{strategy}/{setting}.log",
     benchmark:
@@ -20,6 +22,7 @@ rule encode:
         batch_size=PARAMS.evaluate.batch_size,
         entropy=PARAMS.codec.entropy,
         precision=PARAMS.evaluate.precision,
+        examples=PARAMS.evaluate.examples,
         code=code("encode"),
     shell:
         "mien encode-run {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"

@@ -1,5 +1,8 @@
 # Metrics, tables, figures and the page that holds them.
 
+# What their captions say of n, seeds and commit; no rule depends on it.
+config["rests_on"] = plan.rests_on(PARAMS)
+
 
 rule summarise:
     """Every run on the test set: metrics.json, and the statistics behind what is shown."""
@@ -50,6 +53,7 @@ rule figures:
     input:
         statistics=str(paths.STATISTICS),
         evaluations=plan.evaluations(PARAMS),
+        bits=plan.bit_maps(PARAMS),
     output:
         plan.figures("pdf"),
         report(

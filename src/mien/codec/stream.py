@@ -37,6 +37,19 @@ class Latents:
     z: Tensor
 
 
+@dataclass(frozen=True)
+class BitMap:
+    """Estimated bits of a batch, by place.
+
+    Attributes:
+        y: float32 [B, H/16, W/16]: of one place of y, over its channels.
+        z: float32 [B]: of all of z, whose places are 64 pixels wide.
+    """
+
+    y: Tensor
+    z: Tensor
+
+
 class StreamCoder:
     """Encode and decode batches of pictures with one codec in eval mode."""
 
@@ -99,16 +112,26 @@ class StreamCoder:
         return to_8_bit(x_hat.float()), decoded.symbols
 
     @torch.inference_mode()
+    def bit_map(self, latents: Latents) -> BitMap:
+        """Return where the bits of `estimated_bits` go."""
+        likelihoods = self._likelihoods(latents)
+        y, z = (-torch.log2(likelihoods[name]) for name in ("y", "z"))
+        return BitMap(y=y.sum(dim=1), z=z.flatten(1).sum(dim=1))
+
+    @torch.inference_mode()
     def estimated_bits(self, latents: Latents) -> Tensor:
         """Return what the model says the streams need: float32 [B], z and y together.
 
         The sum of -log2 of the likelihoods, from CompressAI's own entropy models and the
         hyper-synthesis in float32: independent of how the streams are coded.
         """
+        return likelihood_bits(self._likelihoods(latents))
+
+    def _likelihoods(self, latents: Latents) -> dict[str, Tensor]:
         z_hat, p_z = self.codec.entropy_bottleneck(latents.z, training=False)
         scales, means = self.codec.h_s(z_hat).chunk(2, 1)
         _, p_y = self.codec.gaussian_conditional(latents.y, scales, means=means, training=False)
-        return likelihood_bits({"y": p_y, "z": p_z})
+        return {"y": p_y, "z": p_z}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What every table and figure shows, in words: one place for all formats.
+"""What every table shows, in words, and what captions of figures share with it.
 
 A caption names the data set, the number of images, the seeds and the commit, so that a table
 cut out of its report still says what it rests on.
@@ -37,11 +37,6 @@ TITLES = {
     "methods": "Other interpolations",
     "runs": "All runs",
     "recognition": "Recognition and calibration",
-    "fig2": "Figure 2",
-    "fig3a": "Figure 3a",
-    "fig3b": "Figure 3b",
-    "fig3c": "Figure 3c",
-    "fig4": "Figure 4",
 }
 
 PART_NAMES = {  # of attribution.PARTS
@@ -63,8 +58,13 @@ _DELTAS = (
 )
 
 
+def strategy_name(strategy: str) -> str:
+    """Return what a strategy is called where there is room; one without a name is its own."""
+    return STRATEGY_NAMES.get(strategy, strategy)
+
+
 def caption(name: str, statistics: Statistics) -> str:
-    """Return the caption of a table or figure, its source included.
+    """Return the caption of a table, its source included.
 
     Args:
         name: A key of `TITLES`.
@@ -78,7 +78,7 @@ def source(statistics: Statistics) -> str:
     dataset, made = statistics.dataset, statistics.provenance
     absent = f" (none of {', '.join(dataset.absent)})" if dataset.absent else ""
     text = (
-        f"{dataset.name}, n = {dataset.n:,} test images{absent}, one training per run "
+        f"On {dataset.name}, n = {dataset.n:,} test images{absent}, one training per run "
         f"(seed {made.finetune_seed}), commit {made.commit}."
     )
     if comparable(statistics):
@@ -120,9 +120,6 @@ def table2_strategy(statistics: Statistics) -> str:
 
 def _subject(name: str, statistics: Statistics) -> str:
     brackets = f"Brackets: {intervals(statistics)}; bold: it excludes zero."
-    bands = f"bands: {intervals(statistics)}"
-    if name in SWEEPS:
-        return _sweep_subject(SWEEPS[name], statistics)
     classic = classic_codecs(statistics)
     libraries = f" Classic codecs, by complete files and the library's own quality: {classic}."
     return {
@@ -174,16 +171,6 @@ def _subject(name: str, statistics: Statistics) -> str:
             "the temperature, which was fitted on val to the pictures the classifier was "
             f"trained on, and before that. Brackets: {intervals(statistics)}."
         ),
-        "fig2": (
-            "Accuracy on decoded test images over rate. Dashed: the same classifiers on raw "
-            f"images; {bands}."
-        ),
-        "fig4": (
-            "Test faces decoded from their bitstreams, started from the codecs of quality "
-            f"{', '.join(shown_rates(statistics))}. Under each: the rate of this picture and "
-            "the expression recognised in it, with a cross where it is not the labelled one. "
-            "The faces are the first by key of two expressions, not chosen by eye."
-        ),
     }[name]
 
 
@@ -198,19 +185,6 @@ def _common_rates(statistics: Statistics) -> str:
     return (
         f"over log rate from {found.low:.3f} to {found.high:.3f} bit/pixel, which all curves "
         "cover"
-    )
-
-
-def _sweep_subject(weight: str, statistics: Statistics) -> str:
-    others = [
-        f"w_{name} = {getattr(statistics.weights, name):g}"
-        for name in ("bpp", "ce", "mse")
-        if name != weight
-    ]
-    return (
-        f"Effect of the {WEIGHT_NAMES[weight]} on accuracy and rate at quality "
-        f"{statistics.sweep_quality}, {' and '.join(others)} fixed; open marker: the reference "
-        f"weight; bars: {intervals(statistics)}."
     )
 
 

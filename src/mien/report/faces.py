@@ -74,12 +74,13 @@ class _Page:
 def decoded_faces(statistics: Statistics, faces: list[Face]) -> Figure:
     """Draw one block per face: strategies down, rates across, the raw face on the left."""
     settings = shown_rates(statistics)
+    n_rows = len(_strategies(faces[0]))
     n_across = len(settings) + 1
     spare = PAGE_CM - len(faces) * (NAME + n_across * GAP + BLOCK_GAP)
     side = min(MOST_SIDE, spare / (len(faces) * n_across))
     block = NAME + n_across * (side + GAP) + BLOCK_GAP
     width = len(faces) * block
-    height = HEADER + len(statistics.strategies) * (side + TEXT)
+    height = HEADER + n_rows * (side + TEXT)
     page = _Page(new_figure(width, height), width, height, side)
     page.figure.set_layout_engine("none")
     for i, face in enumerate(faces):
@@ -97,7 +98,7 @@ def _draw_raw(page: _Page, face: Face, left: float) -> None:
 def _draw_crops(page: _Page, statistics: Statistics, face: Face, left: float) -> None:
     settings = shown_rates(statistics)
     names = RATE_NAMES[len(settings)]
-    for row, strategy in enumerate(statistics.strategies):
+    for row, strategy in enumerate(_strategies(face)):
         for column, setting in enumerate(settings):
             crop = face.crops[strategy, setting]
             top = HEADER + row * (page.side + TEXT)
@@ -107,6 +108,10 @@ def _draw_crops(page: _Page, statistics: Statistics, face: Face, left: float) ->
                 axes.set_title(names[column], fontsize=7, pad=3)
             if column == 0:
                 axes.set_ylabel(strategy, fontsize=7, labelpad=2)
+
+
+def _strategies(face: Face) -> list[str]:
+    return list(dict.fromkeys(strategy for strategy, _ in face.crops))
 
 
 def _write_result(axes: Axes, crop: Crop, label: int) -> None:

@@ -1,4 +1,4 @@
-"""report.html: the results as one page that needs nothing else, not even a network."""
+"""report/index.html: the results as one page that needs nothing else, not even a network."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import html
 from collections.abc import Mapping
 from pathlib import Path
 
-from mien.report.captions import (
-    SWEEPS,
-    TITLES,
-    WEIGHT_NAMES,
-    caption,
-    classic_codecs,
-    comparable,
-    intervals,
+from mien.expressions import EXPRESSIONS
+from mien.report.captions import SWEEPS, classic_codecs, intervals
+from mien.report.claims import (
+    attribution_claims,
+    decoding_claims,
+    delta_claims,
+    target_claims,
 )
+from mien.report.figure_captions import FIGURE_TITLES, alternative, figure_caption
+from mien.report.limits import beside_published, cautions, unrun
 from mien.report.render import html_table
-from mien.report.statistics import MOST_ABSENT, Estimate, Statistics
+from mien.report.statistics import MOST_ABSENT, Statistics
 from mien.report.tables import all_tables
 
 STYLE_SHEET = Path(__file__).with_name("page.css")
-WIDTHS_PX = {"fig4": 992}  # of a figure on a wide screen
-COLUMN_PX = 560
+BROAD = ("fig4", "classes", "bits", "reliability")  # too wide to be read on a phone at once
+BROAD_PX, COLUMN_PX = 992, 560  # on a wide screen
 
 
 def page(statistics: Statistics, images: Mapping[str, bytes]) -> str:
@@ -34,37 +35,60 @@ def page(statistics: Statistics, images: Mapping[str, bytes]) -> str:
     """
     tables = {name: html_table(table) for name, table in all_tables(statistics).items()}
     figures = {name: _figure(name, png, statistics) for name, png in images.items()}
-    panels = "".join(figures[name] for name in SWEEPS)
     title = f"Expressions after compression: {statistics.dataset.name}"
     return "\n".join(
         [
             _head(title),
             f"<h1>{html.escape(title)}</h1>",
             f'<p class="lead">{html.escape(_lead(statistics))}</p>',
-            _caution(statistics),
+            _paragraphs(cautions(statistics), "caution"),
             _facts(statistics),
-            "<h2>Against the pretrained codec</h2>",
-            _paragraphs(_findings(statistics)),
-            tables["table1"],
-            figures["fig2"],
-            tables["targets"],
-            tables["attribution"],
-            "<h2>Decoded against raw images</h2>",
-            tables["table2"],
-            figures["fig4"],
-            tables["classes"],
-            tables["expressions"],
-            "<h2>What each loss weight does</h2>",
-            f'<div class="panels">\n{panels}</div>',
-            "<h2>How to read the intervals</h2>",
-            _paragraphs(_reading(statistics)),
-            tables["methods"],
-            "<h2>All runs</h2>",
-            tables["runs"],
-            tables["recognition"],
+            *_results(statistics, tables, figures),
             "</main>\n</body>\n</html>\n",
         ]
     )
+
+
+def _results(
+    statistics: Statistics, tables: Mapping[str, str], figures: Mapping[str, str]
+) -> list[str]:
+    """Return the sections: each claim first, then the figures and tables it rests on."""
+    panels = "".join(figures[name] for name in SWEEPS)
+    return [
+        "<h2>Against the pretrained codec</h2>",
+        _paragraphs(delta_claims(statistics), "claim"),
+        figures["fig2"],
+        tables["table1"],
+        _paragraphs(beside_published(statistics)),
+        tables["methods"],
+        "<h2>Rates for a given accuracy</h2>",
+        _paragraphs(target_claims(statistics), "claim"),
+        tables["targets"],
+        "<h2>Codec or classifier</h2>",
+        _paragraphs(attribution_claims(statistics), "claim"),
+        tables["attribution"],
+        "<h2>Decoded against raw images</h2>",
+        _paragraphs(decoding_claims(statistics), "claim"),
+        tables["table2"],
+        figures["fig4"],
+        "<h2>Where the bits go</h2>",
+        figures["bits"],
+        "<h2>Each expression</h2>",
+        figures["classes"],
+        tables["classes"],
+        tables["expressions"],
+        "<h2>How sure the classifiers are</h2>",
+        figures["reliability"],
+        tables["recognition"],
+        "<h2>What each loss weight does</h2>",
+        f'<div class="panels">\n{panels}</div>',
+        "<h2>How to read the intervals</h2>",
+        _paragraphs(_reading(statistics)),
+        "<h2>What was not run</h2>",
+        _paragraphs(unrun(statistics) or ["Nothing is missing: all controls were run."]),
+        "<h2>All runs</h2>",
+        tables["runs"],
+    ]
 
 
 def _head(title: str) -> str:
@@ -85,26 +109,9 @@ def _lead(statistics: Statistics) -> str:
     )
 
 
-def _caution(statistics: Statistics) -> str:
-    """Return the paragraphs that a reader must not miss, if there are any."""
-    dataset = statistics.dataset
-    cautions = []
-    if not comparable(statistics):
-        cautions.append(
-            f"The data set is {dataset.name}, not AffectNet: these numbers are not comparable "
-            "with the paper's."
-        )
-    if dataset.absent:
-        cautions.append(
-            f"No test image shows {' or '.join(dataset.absent)}. Predicting it is counted as a "
-            "mistake; per-class means are over the other expressions."
-        )
-    return "".join(f'<p class="caution">{html.escape(text)}</p>\n' for text in cautions)
-
-
 def _facts(statistics: Statistics) -> str:
     dataset, made, weights = statistics.dataset, statistics.provenance, statistics.weights
-    counts = [f"{name} {count}" for name, count in dataset.counts.items()]
+    counts = [f"{name} {dataset.counts[name]}" for name in EXPRESSIONS]
     facts = {
         "Test images": f"{dataset.n:,}: {', '.join(counts)}",
         "Coded picture": f"{dataset.image_size} x {dataset.image_size} pixels",
@@ -123,24 +130,6 @@ def _facts(statistics: Statistics) -> str:
     return f"<dl>\n{rows}</dl>"
 
 
-def _findings(statistics: Statistics) -> list[str]:
-    """Return one sentence per strategy: what is established, and what is not."""
-    return [
-        f"{strategy}: {_finding(found.bd_accuracy, 'accuracy at equal rate', 'points', 2)}; "
-        f"{_finding(found.bd_rate, 'rate at equal accuracy', '%', 1)}."
-        for strategy, found in statistics.bjontegaard.items()
-    ]
-
-
-def _finding(estimate: Estimate, quantity: str, unit: str, decimals: int) -> str:
-    if estimate.value is None:
-        return f"no figure for the {quantity} ({estimate.reason})"
-    if not estimate.excludes_zero:
-        return f"no established difference in {quantity}"
-    change = "higher" if estimate.value > 0 else "lower"
-    return f"{quantity} {abs(estimate.value):.{decimals}f} {unit} {change}"
-
-
 def _reading(statistics: Statistics) -> list[str]:
     return [
         f"Every interval is a {intervals(statistics)}. In a resample the same images are drawn "
@@ -156,36 +145,22 @@ def _reading(statistics: Statistics) -> list[str]:
     ]
 
 
-def _paragraphs(texts: list[str]) -> str:
-    return "\n".join(f"<p>{html.escape(text)}</p>" for text in texts)
+def _paragraphs(texts: list[str], kind: str = "") -> str:
+    opening = f'<p class="{kind}">' if kind else "<p>"
+    return "\n".join(f"{opening}{html.escape(text)}</p>" for text in texts)
 
 
 def _figure(name: str, png: bytes, statistics: Statistics) -> str:
     data = base64.b64encode(png).decode("ascii")
-    width = WIDTHS_PX.get(name, COLUMN_PX)
-    return (
-        f'<figure id="{name}">\n'
-        f'<img alt="{html.escape(_alternative(name, statistics))}" style="width: {width}px" '
-        f'src="data:image/png;base64,{data}">\n'
-        f"<figcaption><b>{TITLES[name]}.</b> {html.escape(caption(name, statistics))}"
-        "</figcaption>\n</figure>\n"
+    words = html.escape(figure_caption(name, statistics))
+    width, kind = (BROAD_PX, "broad") if name in BROAD else (COLUMN_PX, "")
+    label = html.escape(FIGURE_TITLES[name])
+    image = (
+        f'<img alt="{html.escape(alternative(name, statistics))}" class="{kind}" '
+        f'style="width: {width}px" src="data:image/png;base64,{data}">'
     )
-
-
-def _alternative(name: str, statistics: Statistics) -> str:
-    """Return what a figure shows to someone who cannot see it."""
-    if name in SWEEPS:
-        return f"Two line charts: accuracy and rate over the {WEIGHT_NAMES[SWEEPS[name]]}."
-    if name == "fig4":
-        return "Test faces, raw and decoded, with their rate and the expression recognised."
-    ends = []
-    for strategy in [*statistics.strategies, *statistics.classic]:
-        runs = [
-            statistics.runs[strategy][setting] for setting in statistics.rate_points(strategy)
-        ]
-        low, high = min(runs, key=lambda run: run.bpp), max(runs, key=lambda run: run.bpp)
-        ends.append(
-            f"{strategy} from {low.accuracy.value:.1f} % at {low.bpp:.2f} bit/pixel "
-            f"to {high.accuracy.value:.1f} % at {high.bpp:.2f}"
-        )
-    return f"Line chart of accuracy over rate: {'; '.join(ends)}. Table: all runs, below."
+    return (
+        f'<figure id="figure-{name}">\n'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{image}</div>\n'
+        f"<figcaption><b>{label}.</b> {words}</figcaption>\n</figure>\n"
+    )

@@ -103,7 +103,7 @@ def html_table(table: Table) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
     label = html.escape(table.title)
     return (
-        f'<figure id="{table.name}">\n'
+        f'<figure id="table-{table.name}">\n'
         f"<figcaption><b>{label}.</b> {html.escape(table.caption)}</figcaption>\n"
         f'<div class="wide" tabindex="0" role="region" aria-label="{label}">\n'
         f"<table>\n<thead><tr>{header}</tr></thead>\n"

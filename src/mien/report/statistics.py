@@ -228,6 +228,11 @@ class Statistics(Record):
         return [strategy for strategy in self.strategies if strategy != PRETRAINED]
 
     @property
+    def shown(self) -> list[str]:
+        """What has rate points: the strategies, the baseline first, then the classic codecs."""
+        return [*self.strategies, *self.classic]
+
+    @property
     def compared(self) -> list[str]:
         """What has deltas: the strategies that train something, then the classic codecs."""
         return [*self.trained, *(codec for codec in self.classic if codec in self.bjontegaard)]
@@ -241,7 +246,12 @@ class Statistics(Record):
     @property
     def swept(self) -> list[str]:
         """The strategies that are trained at other loss weights too: all but the controls."""
-        return [strategy for strategy in self.trained if strategy not in CONTROLS]
+        points = [point.setting for sweep in self.sweeps.values() for point in sweep]
+        return [
+            strategy
+            for strategy in self.trained
+            if strategy not in CONTROLS and set(points) <= set(self.runs[strategy])
+        ]
 
 
 def write_statistics(path: Path, statistics: Statistics) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ class Look:
     color: str
     marker: str
     dash: Dash
+    width: float = 1.2  # of the line, points
 
 
 LOOKS = {
@@ -51,16 +52,24 @@ LOOKS = {
     "classifier-raw": Look(BROWN, "v", (0, (1.2, 2.4))),
     "classifier-decoded": Look(VIOLET, "P", (0, (5, 1.2, 1.2, 1.2, 1.2, 1.2))),
 }
-# Thin curves in the background of Fig. 2, so thin markers too; the colours petroff10 has left.
-CLASSIC_LOOKS = {
-    "jpeg": Look("#717581", "x", "-"),
-    "jpeg-optimised": Look("#222222", "+", "-"),
-    "webp": Look("#b9ac70", "1", "-"),
-    "avif": Look("#e76300", "2", "-"),
-    "jxl": Look("#3f90da", "3", "-"),
-    "heic": Look("#1a7a4c", "4", "-"),
-}
+# Everything else, such as classic codecs, in order: thin lines and markers that are lines too,
+# in colours that petroff10 has left and darker ones.
+THIN = 0.7
+OTHER_COLORS = ("#717581", "#222222", "#b9ac70", "#e76300", "#3f90da", "#1a7a4c")
+OTHER_MARKERS = ("x", "+", "1", "2", "3", "4", "|")  # one more than colours: 42 pairs
 RAW_DASH, RAW_COLOR = (0, (4, 2)), "0.35"
+
+
+def looks_of(strategies: Sequence[str]) -> dict[str, Look]:
+    """Return how each strategy looks: its own way, or the next thin one of the others."""
+    others = [strategy for strategy in strategies if strategy not in LOOKS]
+    thin = {strategy: _other_look(place) for place, strategy in enumerate(others)}
+    return {strategy: LOOKS.get(strategy) or thin[strategy] for strategy in strategies}
+
+
+def _other_look(place: int) -> Look:
+    color = OTHER_COLORS[place % len(OTHER_COLORS)]
+    return Look(color, OTHER_MARKERS[place % len(OTHER_MARKERS)], "-", THIN)
 
 
 @contextmanager

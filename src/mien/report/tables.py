@@ -11,11 +11,11 @@ from mien.report.attribution import PARTS
 from mien.report.captions import (
     PART_NAMES,
     RATE_NAMES,
-    STRATEGY_NAMES,
     TITLES,
     caption,
     intervals,
     source,
+    strategy_name,
     table2_strategy,
 )
 from mien.report.cells import Cell, Column, Table
@@ -91,7 +91,7 @@ def _bjontegaard(statistics: Statistics) -> _Content:
     ]
     rows = [
         [
-            STRATEGY_NAMES[strategy],
+            strategy_name(strategy),
             *_bjontegaard_cells(statistics.bjontegaard[strategy]),
             *_published_cells(strategy),
         ]
@@ -144,7 +144,7 @@ def _classes(statistics: Statistics) -> _Content:
     """Test images and recall of every expression, one column per strategy."""
     columns = [Column("expression", "Expression"), Column("n", "Test images", decimals=0)]
     columns += [
-        Column(strategy, STRATEGY_NAMES[strategy], "%", "higher", 1, bounded=True)
+        Column(strategy, strategy_name(strategy), "%", "higher", 1, bounded=True)
         for strategy in statistics.strategies
     ]
     rows: list[list[Cell]] = [
@@ -178,7 +178,7 @@ def _expressions(statistics: Statistics) -> _Content:
         run = _middle(statistics, strategy)
         parts = (run.decoded.recall, run.raw.recall, run.decoded.f1, run.raw.f1)
         rows += [
-            [STRATEGY_NAMES[strategy], expression, *(part[expression] for part in parts)]
+            [strategy_name(strategy), expression, *(part[expression] for part in parts)]
             for expression in EXPRESSIONS
         ]
     return columns, rows
@@ -223,7 +223,7 @@ def _targets(statistics: Statistics) -> _Content:
     ]
     rows: list[list[Cell]] = [
         [
-            STRATEGY_NAMES[strategy],
+            strategy_name(strategy),
             *found[strategy].accuracy.values(),
             *found[strategy].rate.values(),
         ]
@@ -243,7 +243,7 @@ def _methods(statistics: Statistics) -> _Content:
         Column("reason", "Why absent"),
     ]
     rows = [
-        [STRATEGY_NAMES[strategy], method, points, *_pair_cells(pairs[method])]
+        [strategy_name(strategy), method, points, *_pair_cells(pairs[method])]
         for strategy in statistics.compared
         for points, pairs in (
             ("envelope", statistics.bjontegaard[strategy].on_envelope),
@@ -282,8 +282,8 @@ def _row_per_run(
 ) -> list[list[Cell]]:
     swept = [point.setting for points in statistics.sweeps.values() for point in points]
     return [
-        [STRATEGY_NAMES[strategy], setting, *cells(statistics.runs[strategy][setting])]
-        for strategy in [*statistics.strategies, *statistics.classic]
+        [strategy_name(strategy), setting, *cells(statistics.runs[strategy][setting])]
+        for strategy in statistics.shown
         for setting in dict.fromkeys([*statistics.rate_points(strategy), *swept])
         if setting in statistics.runs[strategy]
     ]

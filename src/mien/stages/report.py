@@ -1,4 +1,4 @@
-"""Write report.html: the tables and figures with the words that belong to them."""
+"""Write report/index.html: the tables and figures with the words that belong to them."""
 
 from __future__ import annotations
 

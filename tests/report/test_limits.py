@@ -1,0 +1,36 @@
+"""What was not run is named, and the paper's numbers come with what differs."""
+
+from mien.report.limits import beside_published, cautions, unrun
+from tests.support.statistics import with_strategies
+
+
+def test_what_was_not_run_is_named(statistics):
+    controls, classic = unrun(statistics)
+    for name in ("codec-rd", "classifier-raw", "classifier-decoded"):
+        assert name in controls
+    assert "No classic codec" in classic
+    more = unrun(with_strategies(statistics, "classifier-raw", "jpeg"))
+    assert len(more) == 1
+    assert "classifier-raw" not in more[0]
+    every = ("codec-rd", "classifier-raw", "classifier-decoded", "jpeg")
+    assert unrun(with_strategies(statistics, *every)) == []
+
+
+def test_a_class_without_images_and_another_data_set_are_cautions(statistics):
+    data_set, absent = cautions(statistics)
+    assert "not AffectNet" in data_set
+    assert absent.startswith("No test image shows contempt.")
+    whole = statistics.dataset.model_copy(
+        update={"name": "AffectNet", "counts": dict.fromkeys(statistics.dataset.counts, 500)}
+    )
+    assert cautions(statistics.model_copy(update={"dataset": whole})) == []
+
+
+def test_published_numbers_stand_beside_what_differs(statistics):
+    [text] = beside_published(statistics)
+    assert "+0.71 points and −49.32 % for compression-only" in text
+    assert "+4.04 points and −89.12 % for joint" in text
+    assert "not stated" in text
+    assert "Ours: drawn faces, n = 150, stored bytes over 64x64 pixels" in text
+    alone = statistics.model_copy(update={"strategies": ["pretrained", "codec-rd"]})
+    assert beside_published(alone) == []
