@@ -265,8 +265,10 @@ def test_the_papers_preset_plans_its_whole_grid(tmp_path):
     (tmp_path / "data/raw/libreface/resnet.pt").write_bytes(b"weights")
     jobs = planned(tmp_path)
     assert jobs["pretrain_codec"] == 8
-    assert jobs["finetune"] == 2 * (8 + 3 * 4)
-    assert jobs["encode"] == jobs["decode"] == 8 + jobs["finetune"]
+    compared = 2 * (8 + 3 * 4)
+    assert jobs["finetune"] == compared + 8 + 1 + 8  # codec-rd, classifier-raw, -decoded
+    assert jobs["encode"] == 8 + compared + 8  # the classifiers' streams are the baseline's
+    assert jobs["decode"] == 8 + compared + 3 * 8
     for codec in CLASSIC:
         name = codec.replace("-", "_")
         assert jobs[f"encode_{name}"] == jobs[f"decode_{name}"] == 1
