@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.expressions import EXPRESSIONS
 from mien.metrics import calibration
 from mien.metrics.recognition import Tally, confusion_matrix
+from mien.metrics.temperature import probabilities
 from mien.report.estimates import estimate, measured
 from mien.report.evaluation import Answers, Evaluation
 from mien.report.statistics import Bin, Estimate, Recognition, Reliability
@@ -54,7 +55,7 @@ def reliability_of(evaluation: Evaluation) -> dict[str, Reliability]:
 
 def gaps(answers: Answers, labels: NDArray[np.int64], temperature: float) -> Floats:
     """Return what the calibration error averages over images, [n, 15]."""
-    p = calibration.probabilities(answers.logits, temperature)
+    p = probabilities(answers.logits, temperature)
     return calibration.calibration_gaps(p, labels)
 
 
@@ -74,9 +75,7 @@ def _per_class(values: Floats, samples: Floats) -> dict[str, Estimate]:
 
 
 def _bins(answers: Answers, labels: NDArray[np.int64], temperature: float) -> list[Bin]:
-    found = calibration.reliability(
-        calibration.probabilities(answers.logits, temperature), labels
-    )
+    found = calibration.reliability(probabilities(answers.logits, temperature), labels)
     return [
         Bin(n=int(n), confidence=_number(confidence), accuracy=_number(accuracy))
         for n, confidence, accuracy in zip(

@@ -10,7 +10,7 @@ import torch
 
 from mien.classifier.resnet18 import Classifier
 from mien.data.shards import Batch
-from mien.metrics.calibration import cross_entropy, fitted_temperature
+from mien.metrics.temperature import cross_entropy, fitted_temperature
 from mien.training.inputs import Shown
 
 DECIMALS = 4  # of the temperature

@@ -22,7 +22,7 @@ from mien.data.pictures import rgb
 from mien.device import device, placed
 from mien.errors import StreamError
 from mien.expressions import EXPRESSIONS
-from mien.metrics.calibration import probabilities
+from mien.metrics.temperature import probabilities
 from mien.verbs.coding import decoded
 from mien.verbs.named import named, wrote
 from mien.verbs.places import PICTURE_SUFFIXES, STREAM_SUFFIX, listed
