@@ -156,21 +156,24 @@ def test_curves_without_a_shared_range_have_no_area(statistics):
     assert [text.get_text() for text in gains.texts] == ["no shared range"]
 
 
+MADE_UP = ((30, "q3"), (90, "q8"))
+
+
 @pytest.mark.usefixtures("styled")
-def test_a_strategy_of_its_own_settings_is_a_thin_line_of_fig_2_alone(statistics):
+def test_a_classic_codec_is_a_thin_line_of_fig_2_alone(statistics):
     joint = statistics.runs["joint"]
-    runs = {**statistics.runs, "jpeg": {"q30": joint["q3"], "q90": joint["q8"]}}
-    names = [*statistics.strategies, "jpeg"]
-    changed = statistics.model_copy(update={"strategies": names, "runs": runs})
+    jpeg = {f"q{q}": joint[name].model_copy(update={"quality": q}) for q, name in MADE_UP}
+    runs = {**statistics.runs, "jpeg": jpeg}
+    changed = statistics.model_copy(update={"classic": ["jpeg"], "runs": runs})
     axes, _ = accuracy_over_rate(changed).axes
-    rates, _ = curves(axes)["jpeg"]
+    rates, _ = curves(axes)["JPEG"]
     np.testing.assert_allclose(rates, [joint["q3"].bpp, joint["q8"].bpp])
-    [thin] = [line for line in axes.lines if line.get_label() == "jpeg"]
+    [thin] = [line for line in axes.lines if line.get_label() == "JPEG"]
     assert thin.get_linewidth() < min(
         line.get_linewidth() for line in axes.lines if line.get_label() == "joint"
     )
     assert len(axes.collections) == len(statistics.strategies)  # bands
-    assert "jpeg" not in curves(weight_effect(changed, "ce").axes[0])
+    assert "JPEG" not in curves(weight_effect(changed, "ce").axes[0])
 
 
 def test_strategies_without_a_look_get_one_each():

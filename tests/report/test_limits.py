@@ -9,11 +9,16 @@ def test_what_was_not_run_is_named(statistics):
     for name in ("codec-rd", "classifier-raw", "classifier-decoded"):
         assert name in controls
     assert "No classic codec" in classic
-    more = unrun(with_strategies(statistics, "classifier-raw", "jpeg"))
+    coded = statistics.model_copy(update={"classic": ["jpeg"]})
+    more = unrun(with_strategies(coded, "classifier-raw"))
     assert len(more) == 1
     assert "classifier-raw" not in more[0]
-    every = ("codec-rd", "classifier-raw", "classifier-decoded", "jpeg")
-    assert unrun(with_strategies(statistics, *every)) == []
+    every = ("codec-rd", "classifier-raw", "classifier-decoded")
+    assert unrun(with_strategies(coded, *every)) == []
+    lacking = coded.model_copy(update={"missing": {"jxl": "pip install 'pillow-jxl-plugin'"}})
+    [missing] = unrun(with_strategies(lacking, *every))
+    assert missing.startswith("JPEG XL was asked for and not run")
+    assert "pip install 'pillow-jxl-plugin'" in missing
 
 
 def test_a_class_without_images_and_another_data_set_are_cautions(statistics):

@@ -42,6 +42,7 @@ def accuracy_over_rate(statistics: Statistics) -> Figure:
     _draw_raw_lines(axes, statistics)
     _draw_gains(below, statistics)
     axes.set_ylabel("Accuracy (%)")
+    below.set(xlabel="Rate (bit/pixel)", ylabel="Gain (points)")
     log_axis(axes, below.xaxis)
     handles = legend_lines(shown, shown)
     raw = Line2D([], [], color=RAW_COLOR, linestyle=RAW_DASH, lw=0.9, label="raw images")
