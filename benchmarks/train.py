@@ -35,7 +35,7 @@ from mien.errors import MienError
 from mien.files import write_json
 from mien.params import Params, load_params
 from mien.provenance import source_commit
-from mien.runs import JOINT, setting_named, trained_runs
+from mien.runs import CONTROLS, JOINT, setting_named, trained_runs
 
 SIZE = 256
 BUSY = 0.5  # load before the start above which nothing here is to be trusted
@@ -143,7 +143,9 @@ def report(name: str, timing: Timing, batch: int) -> float:
 
 
 def grid_hours(params: Params, images: int, rates: Mapping[tuple[str, int], float]) -> float:
-    """Return the hours of every training that `params` names, to its last epoch, on one device.
+    """Return the hours of the trainings that are compared, to their last epoch, on one device.
+
+    Those of the controls, which the paper has none of, are not in it.
 
     Args:
         params: Whose codecs have the zoo's channels.
@@ -152,7 +154,7 @@ def grid_hours(params: Params, images: int, rates: Mapping[tuple[str, int], floa
     """
     trained = images * (1 - params.data.val_fraction) * params.finetune.epochs
     hours = 0.0
-    for run in trained_runs(params):
+    for run in (run for run in trained_runs(params) if run.strategy not in CONTROLS):
         N, _ = zoo_channels(setting_named(params, run.setting).quality)
         hours += trained / rates["joint" if run.strategy == JOINT else "frozen", N] / 3600
     return hours

@@ -7,7 +7,7 @@ import torch
 
 from mien.classifier.resnet18 import load_classifier
 from mien.codec.model import load_codec
-from mien.codec.stream import StreamCoder
+from mien.codec.stream import coder_of
 from mien.codec.zoo import pretrained_codec
 from mien.files import read_manifest
 from mien.params import load_params
@@ -63,7 +63,9 @@ def test_the_demo_can_load_them_and_code_with_them(folder, demo, faces):
         assert codec.entropy_bottleneck._quantized_cdf.numel() > 0
         assert codec.gaussian_conditional.likelihood_lower_bound.bound > 0
         x = faces[:4].float().div(255)
-        assert torch.isfinite(StreamCoder(codec).encode(x).estimated_bits).all()
+        coder = coder_of(codec)
+        assert torch.isfinite(coder.estimated_bits(coder.analyse(x))).all()
+        assert coder.decode(coder.encode(x).streams, 128, 128)[1] == coder.encode(x).symbols
     load_classifier(folder / "classifier.safetensors", demo.classifier)
 
 

@@ -5,7 +5,7 @@ import yaml
 
 from mien.errors import ParamsError
 from mien.params import load_params
-from mien.runs import classic_runs
+from mien.runs import CONTROLS, classic_runs
 
 
 def written(tmp_path, tree):
@@ -36,7 +36,8 @@ def test_the_paper_preset_holds_what_the_paper_states(request):
     assert params.finetune.clip_norm == 0.1
     assert params.classifier.dropout == 0.1
     assert params.finetune.images_per_epoch is None
-    assert set(params.strategies) == {"compression-only", "joint"}
+    assert params.strategies[:2] == ("compression-only", "joint")  # the others are controls
+    assert set(params.strategies[2:]) == set(CONTROLS)
 
 
 @pytest.mark.parametrize(

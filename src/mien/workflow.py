@@ -155,7 +155,7 @@ def summary_config(params: Params) -> dict[str, Any]:
         "image_size": params.shards.image_size,
         "qualities": list(params.codec.qualities),
         "strategies": list(params.strategies),
-        "classic": params.model_dump(mode="json", include={"classic"})["classic"],
+        "classic": [f"{run.strategy}/{run.setting}" for run in classic_runs(params)],
         "missing": missing(params),
         "evaluate": params.evaluate.model_dump(mode="json"),
         "loss": params.loss.model_dump(),

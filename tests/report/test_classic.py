@@ -65,7 +65,7 @@ def test_every_quality_is_in_metrics_json_and_every_curve_has_deltas(statistics)
         "heic",
     }  # the others: one point
     assert statistics.strategies == [PRETRAINED, "compression-only", "joint"]
-    assert statistics.classic == ["jpeg", "jpeg-optimised", "heic", "webp"]
+    assert statistics.classic == ["jpeg", "jpeg-optimised", "webp", "heic"]
     run = statistics.runs["jpeg"]["q30"]
     assert (run.quality, run.weights, run.library) == (30, None, "libjpeg 1.0")
 
@@ -100,7 +100,7 @@ def test_tables_list_them_below_the_strategies(statistics):
     )
     assert line.split("|")[4].strip() == ABSENT
     assert (
-        "JPEG: libjpeg 1.0; JPEG, optimised: libjpeg-optimised 1.0; HEIC: "
+        "JPEG: libjpeg 1.0; JPEG, optimised: libjpeg-optimised 1.0; WebP: "
         in tables["runs"].caption
     )
     assert len(tables["classes"].columns) == 2 + 3

@@ -14,7 +14,7 @@ from mien import cli
 from tests.verbs.conftest import pixels
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^ *```sh\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^(?:\d\.)? *```sh\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [
     part.strip()
     for block in BLOCKS
