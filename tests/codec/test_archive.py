@@ -1,5 +1,7 @@
 import dataclasses
+import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -102,3 +104,28 @@ def test_an_archive_that_its_manifest_does_not_list_is_refused(path):
     path.with_suffix(".json").write_text('{"files": {}}')
     with pytest.raises(StreamError, match="not listed in"):
         read_archive(path)
+
+
+def overhead(folder, n):
+    random = np.random.default_rng(0)
+    streams = [random.bytes(int(length)) for length in random.integers(200, 500, n)]
+    rows = {
+        "key": [f"test-{index:06d}" for index in range(n)],
+        "stream": streams,
+        "estimated_bits": random.random(n),
+        "encode_seconds": random.random(n),
+    }
+    shared = Shared("codec", "exact", "float32", 64, 64, 16, digest_of(streams), digest_of([]))
+    path = folder / f"{n}/streams.parquet"
+    write_archive(path, pa.table(rows, schema=SCHEMA), shared)
+    facts = json.loads(path.with_suffix(".json").read_text())
+    assert facts["n_bytes"] == sum(map(len, streams))
+    unsent = 2 * 8 * n  # the measured columns, which random numbers do not compress
+    assert path.stat().st_size - facts["n_bytes"] - facts["overhead_bytes"] <= 1.1 * unsent
+    return facts["overhead_bytes"]
+
+
+def test_an_archive_adds_at_most_two_bytes_a_picture_and_a_constant(tmp_path):
+    few, many = (overhead(tmp_path, n) for n in (100, 2100))
+    assert (many - few) / 2000 <= 2
+    assert few <= 2 * 100 + 2048
