@@ -23,7 +23,7 @@ def batch(faces):
 def new_task(trained_codec, *, joint=False, update_batch_norm=False, **weights):
     torch.manual_seed(0)
     codec = copy.deepcopy(trained_codec)
-    reader = Reader(Classifier(4, 64, 0.1), "logits", joint, update_batch_norm)
+    reader = Reader(Classifier(16, 64, 0.1), "logits", joint, update_batch_norm)
     reader.freeze()
     groups = optimizers.codec_groups(codec, 2e-4, 0.0)
     groups += optimizers.classifier_groups(reader.classifier, 1e-3, 0.0)
