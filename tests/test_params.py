@@ -53,6 +53,8 @@ def test_the_paper_preset_holds_what_the_paper_states(request):
         ("codec", "qualities", [9], "codec.qualities.0: .*9"),
         ("sweep", "quality", 2, "sweep.quality 2 is not one of codec.qualities"),
         ("sweep", "ce", [-1.0], "sweep.ce.0: .*-1.0"),
+        ("repeat", "qualities", [2], "repeat.qualities 2 is not one of codec.qualities"),
+        ("repeat", "seeds", [0], r"repeat.seeds \[0\]: 0 is finetune.seed"),
         ("loss", "ce", None, "loss.ce: .*None"),
         ("classic", "gif", [30], r"classic\.gif.*: Input should be 'jpeg', .*not 'gif'"),
         ("classic", "jpeg", [30, 10], "classic.jpeg: must be ascending"),

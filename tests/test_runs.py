@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from mien import paths, workflow
 from mien.errors import ParamsError
 from mien.runs import (
     CLASSIC,
@@ -12,6 +15,8 @@ from mien.runs import (
     sweep_settings,
     trained_runs,
 )
+
+CHECKPOINT = "checkpoint.safetensors"
 
 
 def test_settings_are_named_by_quality_and_the_one_changed_weight(toy_params):
@@ -83,3 +88,38 @@ def test_what_a_training_depends_on_is_what_it_uses(toy_params):
 def test_an_unknown_setting_is_refused(toy_params):
     with pytest.raises(ParamsError, match=r"'q2' is not in params.yaml, which has q1, q3"):
         setting_named(toy_params, "q2")
+
+
+@pytest.fixture
+def repeated(toy_params):
+    repeat = toy_params.repeat.model_copy(update={"qualities": (3,), "seeds": (1, 2)})
+    return toy_params.model_copy(update={"repeat": repeat})
+
+
+def test_a_repeated_rate_point_differs_in_its_seed_alone(toy_params, repeated):
+    again = setting_named(repeated, "q3-seed1")
+    assert (again.quality, again.weights) == (3, toy_params.loss)
+    for strategy in ("joint", "codec-rd", "classifier-decoded"):
+        once, more = (run_config(repeated, Run(strategy, name)) for name in ("q3", "q3-seed1"))
+        assert (once["finetune"]["seed"], more["finetune"]["seed"]) == (0, 1)
+        once["finetune"]["seed"] = 1
+        assert once == more
+
+
+def test_every_strategy_is_repeated_and_nothing_else_changes(toy_params, repeated):
+    added = set(all_runs(repeated)) - set(all_runs(toy_params))
+    assert added == {
+        Run(strategy, f"q3-seed{seed}")
+        for strategy in ("compression-only", "joint", "classifier-raw")
+        for seed in (1, 2)
+    }
+
+
+def test_a_repeat_has_files_of_its_own_and_the_pretrained_codec_of_its_rate_point():
+    raw = Run("classifier-raw", "q3-seed1")
+    assert paths.checkpoint(raw) == Path("results/classifier-raw/all-seed1") / CHECKPOINT
+    assert paths.codec_of(raw) == paths.codec(3)
+    assert paths.streams(raw) == paths.streams(Run("pretrained", "q3"))
+    assert paths.checkpoint(Run("joint", "q3-seed1")).parent.name == "q3-seed1"
+    assert workflow.start_codec("q3-seed1") == workflow.start_codec("q3")
+    assert workflow.start_codec("all-seed1") == []

@@ -191,6 +191,15 @@ class Sweep(Section):
     ce: Weights
 
 
+class Repeat(Section):
+    """Section `repeat`: trainings at the reference weights once more, with other seeds."""
+
+    qualities: Annotated[tuple[Quality, ...], Field(strict=False), AfterValidator(_ascending)]
+    seeds: Annotated[
+        tuple[NonNegativeInt, ...], Field(strict=False), AfterValidator(_ascending)
+    ]
+
+
 class PretrainCodec(Section):
     """Section `pretrain.codec`: the chain from the highest quality down."""
 
@@ -278,6 +287,7 @@ class Params(Section):
     strategies: Strategies
     loss: LossWeights
     sweep: Sweep
+    repeat: Repeat
     pretrain: Pretrain
     finetune: Finetune
     compute: Compute
@@ -289,6 +299,20 @@ class Params(Section):
             raise ValueError(
                 f"sweep.quality {self.sweep.quality} is not one of "
                 f"codec.qualities {list(self.codec.qualities)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _repeats_are_others(self) -> Params:
+        if odd := sorted(set(self.repeat.qualities) - set(self.codec.qualities)):
+            raise ValueError(
+                f"repeat.qualities {odd[0]} is not one of "
+                f"codec.qualities {list(self.codec.qualities)}"
+            )
+        if self.finetune.seed in self.repeat.seeds:
+            raise ValueError(
+                f"repeat.seeds {list(self.repeat.seeds)}: {self.finetune.seed} is "
+                "finetune.seed, which every run is trained with already: name other seeds"
             )
         return self
 

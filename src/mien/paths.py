@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from mien.runs import (
-    ALL,
     CLASSIC,
     CLASSIFIER_RAW,
     PRETRAINED,
     TRAINS_CLASSIFIER,
     TRAINS_CODEC,
     Run,
+    for_any_codec,
+    started_from,
 )
 
 PARAMS = Path("params.yaml")
@@ -39,6 +40,7 @@ TABLE_NAMES = (
     "classes",
     "expressions",
     "methods",
+    "seeds",
     "runs",
     "recognition",
 )
@@ -59,7 +61,7 @@ def run_folder(run: Run) -> Path:
 def checkpoint(run: Run) -> Path:
     """Return what a training wrote: `codec.*` and `classifier.*`, whichever it trained."""
     if run.strategy == CLASSIFIER_RAW:
-        run = Run(run.strategy, ALL)
+        run = Run(run.strategy, for_any_codec(run.setting))
     return run_folder(run) / "checkpoint.safetensors"
 
 
@@ -67,7 +69,7 @@ def codec_of(run: Run) -> Path:
     """Return the learned codec that encodes and decodes a run's streams."""
     if run.strategy in TRAINS_CODEC:
         return checkpoint(run)
-    return codec(int(run.setting.removeprefix("q")))
+    return codec(int(started_from(run.setting).removeprefix("q")))
 
 
 def classifier_of(run: Run) -> Path:
@@ -81,7 +83,7 @@ def streams(run: Run) -> Path:
     Where the codec is the pretrained one, they are the baseline's.
     """
     own = run.strategy in TRAINS_CODEC or run.strategy in CLASSIC
-    owner = run if own else Run(PRETRAINED, run.setting)
+    owner = run if own else Run(PRETRAINED, started_from(run.setting))
     return run_folder(owner) / "streams.parquet"
 
 

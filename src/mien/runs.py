@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from mien.errors import ParamsError
-from mien.params import ClassicCodec, LossWeights, Params
+from mien.params import ClassicCodec, Finetune, LossWeights, Params
 
 PRETRAINED = "pretrained"  # the baseline: nobody is trained
 COMPRESSION_ONLY = "compression-only"  # the codec, to be read by a frozen classifier
@@ -20,6 +20,7 @@ TRAINS_CODEC = (COMPRESSION_ONLY, JOINT, CODEC_RD)
 TRAINS_CLASSIFIER = (JOINT, CLASSIFIER_RAW, CLASSIFIER_DECODED)
 CLASSIC: tuple[str, ...] = get_args(ClassicCodec)  # nobody is trained, no networks are run
 ALL = "all"  # the one training of `classifier-raw`, which no codec has a part in
+_SEED = "-seed"  # in the name of a setting, before a seed other than finetune.seed
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Setting:
     """A quality to start from and the loss weights to train with.
 
     `name` is `q3` at the reference weights of section `loss`, whatever they are, so that two
-    versions of one setting keep one name; `q3-ce0.1` has that one weight changed.
+    versions of one setting keep one name; `q3-ce0.1` has that one weight changed, `q3-seed1`
+    the seed of its training.
     """
 
     name: str
@@ -44,13 +46,14 @@ class Run:
 
 
 def settings(params: Params) -> list[Setting]:
-    """Return every setting that is trained: the rate points first, then the sweeps."""
-    return reference_settings(params) + [
-        swept
+    """Return every setting that is trained: the rate points first, sweeps, other seeds."""
+    swept = [
+        setting
         for weight in ("bpp", "mse", "ce")
-        for swept in sweep_settings(params, weight)
-        if swept.weights != params.loss
+        for setting in sweep_settings(params, weight)
+        if setting.weights != params.loss
     ]
+    return reference_settings(params) + swept + repeated_settings(params)
 
 
 def reference_settings(params: Params) -> list[Setting]:
@@ -77,6 +80,35 @@ def sweep_settings(params: Params, weight: str) -> list[Setting]:
     ]
 
 
+def repeated_settings(params: Params) -> list[Setting]:
+    """Return the settings of section `repeat`: rate points trained with other seeds."""
+    return [
+        Setting(f"q{quality}{_SEED}{seed}", quality, params.loss)
+        for quality in params.repeat.qualities
+        for seed in params.repeat.seeds
+    ]
+
+
+def started_from(setting: str) -> str:
+    """Return the rate point whose pretrained codec a setting starts from: q3 of q3-seed1."""
+    return setting.partition("-")[0]
+
+
+def for_any_codec(setting: str) -> str:
+    """Return the setting of a training that no codec has a part in: all-seed1 for q3-seed1."""
+    return ALL + setting.removeprefix(started_from(setting))
+
+
+def finetune_section(params: Params, run: Run) -> Finetune:
+    """Return section `finetune` with the seed that a run is trained with."""
+    return params.finetune.model_copy(update={"seed": seed_of(params, run.setting)})
+
+
+def seed_of(params: Params, setting: str) -> int:
+    """Return the seed that a setting is trained with: 1 of q3-seed1."""
+    return int(setting.partition(_SEED)[2] or params.finetune.seed)
+
+
 def setting_named(params: Params, name: str) -> Setting:
     """Return the setting with this name.
 
@@ -93,12 +125,11 @@ def setting_named(params: Params, name: str) -> Setting:
 
 def trained_runs(params: Params) -> list[Run]:
     """Return every run that has a trained part; controls at the reference weights alone."""
+    unswept = reference_settings(params) + repeated_settings(params)
     return [
         Run(strategy, setting.name)
         for strategy in params.strategies
-        for setting in (
-            reference_settings(params) if strategy in CONTROLS else settings(params)
-        )
+        for setting in (unswept if strategy in CONTROLS else settings(params))
     ]
 
 
@@ -115,7 +146,7 @@ def run_config(params: Params, run: Run) -> dict[str, Any]:
     return {
         "strategy": run.strategy,
         "weights": loss_weights(params, run).model_dump() if trains_codec else None,
-        "finetune": params.finetune.model_dump(mode="json"),
+        "finetune": finetune_section(params, run).model_dump(mode="json"),
         "classifier": params.classifier.model_dump(mode="json"),
         "compute": params.compute.model_dump(mode="json", include=compute),
         "evaluate": params.evaluate.batch_size,

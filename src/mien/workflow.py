@@ -20,6 +20,7 @@ from mien.runs import (
     classic_codecs,
     classic_runs,
     reference_settings,
+    started_from,
 )
 
 
@@ -77,7 +78,8 @@ def classifier_files(params: Params) -> list[str]:
 
 def start_codec(setting: str) -> list[str]:
     """Return the manifest of the codec that a training starts from, if it starts from one."""
-    return [] if setting == ALL else [f"models/codec/{setting[:2]}.json"]
+    start = started_from(setting)
+    return [] if start == ALL else [f"models/codec/{start}.json"]
 
 
 def codec_manifest(strategy: str, setting: str) -> str:
@@ -160,6 +162,7 @@ def summary_config(params: Params) -> dict[str, Any]:
         "evaluate": params.evaluate.model_dump(mode="json"),
         "loss": params.loss.model_dump(),
         "sweep": params.sweep.model_dump(mode="json"),
+        "repeat": params.repeat.model_dump(mode="json"),
         "seed": params.finetune.seed,
     }
 

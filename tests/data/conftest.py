@@ -25,6 +25,7 @@ classifier: {width: 8, input_size: 64, output: logits, dropout: 0.1, weights: sc
 strategies: [joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.1}
 sweep: {quality: 1, bpp: [], mse: [], ce: []}
+repeat: {qualities: [], seeds: []}
 pretrain:
   seed: 0
   evaluations: 1

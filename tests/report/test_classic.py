@@ -94,7 +94,7 @@ def test_tables_list_them_below_the_strategies(statistics):
     assert [row[0] for row in tables["methods"].rows[::6]] == names
     runs = tables["runs"].rows
     assert [row[:2] for row in runs[-9:-5]] == [["JPEG", f"q{q}"] for q in QUALITIES["jpeg"]]
-    assert len(runs) == 3 * 3 + 9
+    assert len(runs) == 3 * 3 + 2 * 2 + 9  # two strategies are repeated with two seeds
     line = next(
         x for x in markdown(tables["runs"]).splitlines() if x.startswith("| JPEG | q3 ")
     )

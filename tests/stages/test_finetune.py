@@ -83,6 +83,19 @@ def test_a_checkpoint_holds_what_was_trained(params, strategy):
     assert not list(paths.WORK.glob("*/*"))
 
 
+@pytest.mark.usefixtures("params")
+@pytest.mark.parametrize("strategy", ["joint", "classifier-raw"])
+def test_a_repeated_run_is_trained_as_one_with_that_seed(home, strategy):
+    run = RUNS[strategy]
+    again = Run(strategy, f"{run.setting}-seed7")
+    repeated = load(home, **PARAMS, repeat={"qualities": [1], "seeds": [7]})
+    tensors = trained(repeated, again)
+    seeded = load(home, **(PARAMS | {"finetune": PARAMS["finetune"] | {"seed": 7}}))
+    expected, other = trained(seeded, run), trained(repeated, run)
+    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+    assert not all(torch.equal(tensors[name], other[name]) for name in other)
+
+
 def test_without_cross_entropy_compression_only_is_codec_rd(home, params):
     rd = trained(params, RUNS["codec-rd"])
     only = trained(load(home, **PARAMS, loss={"ce": 0.0}), RUNS["compression-only"])

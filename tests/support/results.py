@@ -34,6 +34,7 @@ classifier: {width: 16, input_size: 64, output: logits, dropout: 0.1, weights: s
 strategies: [compression-only, joint]
 loss: {bpp: 1.0, mse: 1.0, ce: 0.5}
 sweep: {quality: 3, bpp: [0.5, 2.0], mse: [0.0, 4.0], ce: [0.0, 0.1, 2.0]}
+repeat: {qualities: [3], seeds: [1, 2]}
 pretrain:
   seed: 0
   evaluations: 2

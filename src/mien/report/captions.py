@@ -35,6 +35,7 @@ TITLES = {
     "classes": "Recall per expression",
     "expressions": "Recall and F1 per expression",
     "methods": "Other interpolations",
+    "seeds": "Other trainings",
     "runs": "All runs",
     "recognition": "Recognition and calibration",
 }
@@ -48,6 +49,12 @@ PART_NAMES = {  # of attribution.PARTS
     "classifier-raw": "the classifier: further training on raw images",
     "classifier-decoded": "the classifier: training on decoded images",
     "adaptation": "their adaptation to each other",
+}
+QUANTITY_NAMES = {  # of statistics.Repeated
+    "accuracy": "accuracy, decoded [%]",
+    "gain": "gain over pretrained [points]",
+    "bd_accuracy": "BD-Accuracy [points]",
+    "bd_rate": "BD-Rate [%]",
 }
 RATE_NAMES = {"raw": "Rate for raw accuracy", "raw-1": "Rate for raw − 1 point"}
 
@@ -77,9 +84,10 @@ def source(statistics: Statistics) -> str:
     """Return data set, number of images, seeds and commit, and what they do not allow."""
     dataset, made = statistics.dataset, statistics.provenance
     absent = f" (none of {', '.join(dataset.absent)})" if dataset.absent else ""
+    others = ", other seeds where named" if statistics.repeated else ""
     text = (
         f"On {dataset.name}, n = {dataset.n:,} test images{absent}, one training per run "
-        f"(seed {made.finetune_seed}), commit {made.commit}."
+        f"(seed {made.finetune_seed}){others}, commit {made.commit}."
     )
     if comparable(statistics):
         return text
@@ -159,6 +167,7 @@ def _subject(name: str, statistics: Statistics) -> str:
             f"{_DELTAS} By interpolation, on the non-decreasing envelope of the rate points "
             "and on the points as measured; Table 1 is PCHIP on the envelope."
         ),
+        "seeds": _seeds(statistics),
         "runs": (
             "Every run on the test set: rate from the stored bytes and by the likelihood "
             "estimate, what the run's classifier recognises on decoded and on raw images, and "
@@ -172,6 +181,21 @@ def _subject(name: str, statistics: Statistics) -> str:
             f"trained on, and before that. Brackets: {intervals(statistics)}."
         ),
     }[name]
+
+
+def _seeds(statistics: Statistics) -> str:
+    if not statistics.repeated:
+        return (
+            "No setting was trained more than once, so nothing here says how far another "
+            "training would move the numbers. Section repeat of params.yaml asks for more."
+        )
+    return (
+        "The same settings trained with several seeds; the first seed is that of all other "
+        "tables. The mean over these trainings, in brackets first the "
+        f"{intervals(statistics)}, then the 95 % t interval over the seeds on these test "
+        "images. A gain is over the pretrained codec and classifier of the same rate point, "
+        "whose rate differs; deltas where every rate point has the same seeds."
+    )
 
 
 def _published_points(statistics: Statistics) -> str:

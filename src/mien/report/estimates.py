@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from mien.metrics import bjontegaard
 from mien.metrics.bootstrap import interval
 from mien.metrics.curves import Curves, enveloped
+from mien.report.resampled import Sampled
 from mien.report.statistics import Estimate, Measured
 
 Floats = NDArray[np.float64]
@@ -24,6 +26,18 @@ class Points:
     accuracy: Floats  # [K], percent
     resampled_rate: Floats  # [B, K]
     resampled_accuracy: Floats  # [B, K]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sampled]) -> Points:
+        """Return the rate points of so many runs."""
+        return cls(
+            rate=np.array([point.whole.bpp for point in samples]),
+            accuracy=np.array([point.whole.decoded.accuracy for point in samples]),
+            resampled_rate=np.column_stack([point.resamples.bpp for point in samples]),
+            resampled_accuracy=np.column_stack(
+                [point.resamples.decoded.accuracy for point in samples]
+            ),
+        )
 
     @property
     def curve(self) -> bjontegaard.Curve:

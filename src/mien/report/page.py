@@ -86,6 +86,8 @@ def _results(
         _paragraphs(_reading(statistics)),
         "<h2>What was not run</h2>",
         _paragraphs(unrun(statistics) or ["Nothing is missing: all controls were run."]),
+        "<h2>Another training</h2>",
+        tables["seeds"],
         "<h2>All runs</h2>",
         tables["runs"],
     ]
@@ -137,12 +139,18 @@ def _reading(statistics: Statistics) -> list[str]:
         "every run cancels in a difference. Two accuracies can therefore differ although their "
         "own intervals overlap: look at the interval of the difference.",
         "The intervals say how the numbers would move on other test images of the same kind. "
-        "They say nothing about another training: each run was trained once.",
+        f"They say nothing about another training{_other_trainings(statistics)}",
         "A Bjontegaard delta averages over the range that both curves cover. Where that "
         "overlap is small, or few measured points lie in it, the delta says little. "
         "Some resamples may have no delta; their share is stated, and with more than "
         f"{100 * MOST_ABSENT:.0f} % of them nothing is printed bold.",
     ]
+
+
+def _other_trainings(statistics: Statistics) -> str:
+    if not statistics.repeated:
+        return ": each run was trained once."
+    return ", except where Table “Other trainings” has several seeds."
 
 
 def _paragraphs(texts: list[str], kind: str = "") -> str:

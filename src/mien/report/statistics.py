@@ -189,6 +189,21 @@ class Reliability(Record):
     calibrated: list[Bin] | None  # None: without a temperature
 
 
+class Repeated(Record):
+    """One quantity of a strategy over trainings with several seeds; their mean.
+
+    Accuracy in percent on decoded images, its gain over the pretrained codec and classifier at
+    the same rate point in percentage points, BD-Accuracy in points and BD-Rate in percent.
+    """
+
+    setting: str | None  # the rate point; None: over all of them
+    quantity: Literal["accuracy", "gain", "bd_accuracy", "bd_rate"]
+    seeds: list[int]  # that of all other numbers first
+    over_images: Estimate  # how it would move with other images: paired bootstrap
+    over_seeds: Estimate  # how it would move with other trainings: Student's t
+    deviation: float | None  # standard deviation between seeds
+
+
 class SweepPoint(Record):
     """One setting of a sweep."""
 
@@ -215,6 +230,7 @@ class Statistics(Record):
     bjontegaard: dict[str, Bjontegaard]  # strategy
     targets: dict[str, Targets]  # strategy
     attribution: Attribution
+    repeated: dict[str, list[Repeated]] = {}  # strategy; without those trained once
     reliability: dict[str, dict[str, Reliability]]  # strategy, `decoded` or `raw`; at `middle`
 
     @property

@@ -14,10 +14,12 @@ from mien.report.deltas import bjontegaard_of
 from mien.report.estimates import Points, measured
 from mien.report.evaluation import Evaluation
 from mien.report.recognised import recognition_of, reliability_of
+from mien.report.repeated import repeats_of
 from mien.report.resampled import Sampled, sampled
 from mien.report.statistics import (
     Dataset,
     Provenance,
+    Repeated,
     RunStatistics,
     Statistics,
     SweepPoint,
@@ -30,7 +32,10 @@ from mien.runs import (
     Run,
     classic_quality,
     reference_settings,
+    repeated_settings,
+    seed_of,
     setting_named,
+    started_from,
     sweep_settings,
 )
 
@@ -65,7 +70,7 @@ def statistics_of(
         for strategy in everything
     }
     curves = {
-        strategy: _points([samples[Run(strategy, setting)] for setting in settings])
+        strategy: Points.of([samples[Run(strategy, setting)] for setting in settings])
         for strategy, settings in rate_points.items()
         if strategy not in CLASSIC or len(settings) > 1  # one point is no curve
     }
@@ -89,6 +94,7 @@ def statistics_of(
         },
         targets={strategy: targets_of(points, *raw) for strategy, points in curves.items()},
         attribution=attribution_of(curves),
+        repeated=_repeated(params, samples, strategies),
         reliability={
             strategy: reliability_of(evaluations[Run(strategy, middle)])
             for strategy in strategies
@@ -113,6 +119,24 @@ def _provenance(params: Params, commit: str) -> Provenance:
         resamples=params.evaluate.resamples,
         bootstrap_seed=params.evaluate.seed,
     )
+
+
+def _repeated(
+    params: Params, samples: Mapping[Run, Sampled], strategies: list[str]
+) -> dict[str, list[Repeated]]:
+    """Return what was trained more than once, by strategy; nothing if nothing was."""
+    trained = {
+        setting.name: {params.finetune.seed: setting.name}
+        for setting in reference_settings(params)
+    }
+    for setting in repeated_settings(params):
+        trained[started_from(setting.name)][seed_of(params, setting.name)] = setting.name
+    found = {
+        strategy: repeats_of(samples, strategy, trained)
+        for strategy in strategies
+        if strategy != PRETRAINED
+    }
+    return {strategy: repeats for strategy, repeats in found.items() if repeats}
 
 
 def _sweep(params: Params, weight: str) -> list[SweepPoint]:
@@ -159,15 +183,3 @@ def _made_with(params: Params, run: Run) -> tuple[int, LossWeights | None]:
 
 def _mean(values: Floats | None) -> float | None:
     return None if values is None else float(values.mean())
-
-
-def _points(samples: list[Sampled]) -> Points:
-    """Return the rate points of a strategy, as measured and on every resample."""
-    return Points(
-        rate=np.array([point.whole.bpp for point in samples]),
-        accuracy=np.array([point.whole.decoded.accuracy for point in samples]),
-        resampled_rate=np.column_stack([point.resamples.bpp for point in samples]),
-        resampled_accuracy=np.column_stack(
-            [point.resamples.decoded.accuracy for point in samples]
-        ),
-    )

@@ -10,6 +10,7 @@ from mien.paths import TABLE_NAMES
 from mien.report.attribution import PARTS
 from mien.report.captions import (
     PART_NAMES,
+    QUANTITY_NAMES,
     RATE_NAMES,
     TITLES,
     caption,
@@ -51,6 +52,7 @@ def all_tables(statistics: Statistics) -> dict[str, Table]:
         "classes": _classes,
         "expressions": _expressions,
         "methods": _methods,
+        "seeds": _seeds,
         "runs": _runs,
         "recognition": _recognition,
     }
@@ -254,6 +256,33 @@ def _methods(statistics: Statistics) -> _Content:
     return columns, rows
 
 
+def _seeds(statistics: Statistics) -> _Content:
+    """What was trained with several seeds; no row if nothing was."""
+    columns = [
+        _STRATEGY,
+        _SETTING,
+        Column("quantity", "Quantity"),
+        Column("seeds", "Seeds"),
+        Column("over_images", "Mean, over images", decimals=2, bounded=True),
+        Column("over_seeds", "Mean, over seeds", decimals=2, bounded=True),
+        Column("deviation", "SD between seeds", decimals=2),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            strategy_name(strategy),
+            found.setting or "all",
+            QUANTITY_NAMES[found.quantity],
+            ", ".join(map(str, found.seeds)),
+            found.over_images,
+            found.over_seeds,
+            found.deviation,
+        ]
+        for strategy, repeats in statistics.repeated.items()
+        for found in repeats
+    ]
+    return columns, rows
+
+
 def _pair_cells(pair: Pair) -> list[Cell]:
     deltas = (pair.bd_accuracy, pair.bd_rate)
     reasons = dict.fromkeys(delta.reason for delta in deltas if delta.reason)
@@ -284,7 +313,9 @@ def _row_per_run(
     return [
         [strategy_name(strategy), setting, *cells(statistics.runs[strategy][setting])]
         for strategy in statistics.shown
-        for setting in dict.fromkeys([*statistics.rate_points(strategy), *swept])
+        for setting in dict.fromkeys(
+            [*statistics.rate_points(strategy), *swept, *statistics.runs[strategy]]
+        )
         if setting in statistics.runs[strategy]
     ]
 

@@ -27,9 +27,11 @@ from mien.runs import (
     TRAINS_CLASSIFIER,
     TRAINS_CODEC,
     Run,
+    finetune_section,
     loss_weights,
     run_config,
     setting_named,
+    started_from,
 )
 from mien.share import Share
 from mien.source import code
@@ -58,7 +60,7 @@ def finetune(params: Params, run: Run) -> None:
 
 
 def _finetune(team: Team, params: Params, run: Run) -> None:
-    section = params.finetune
+    section = finetune_section(params, run)
     torch.manual_seed(section.seed)
     config = run_config(params, run) | {"setting": run.setting, "inputs": _inputs(params, run)}
     keeper = keeper_for(
@@ -99,7 +101,7 @@ def prepared(
     params: Params, run: Run, team: Team = ALONE
 ) -> tuple[CodecTask | ClassifierTask, Plan]:
     """Return what a run trains, from the pretrained models, and for how long."""
-    section = params.finetune
+    section = finetune_section(params, run)
     classifier: Classifier = placed(load_classifier(paths.CLASSIFIER, params.classifier)[0])
     trained = run.strategy in TRAINS_CLASSIFIER
     if trained and section.update_batch_norm:
@@ -127,7 +129,7 @@ def prepared(
 def _codec_task(
     params: Params, run: Run, reader: Reader, team: Team
 ) -> tuple[CodecTask, list[Optimizer]]:
-    section = params.finetune
+    section = finetune_section(params, run)
     quality = setting_named(params, run.setting).quality
     codec = placed(load_codec(paths.codec(quality))[0])
     groups = optimizers.codec_groups(codec, section.lr, section.weight_decay)
@@ -153,7 +155,7 @@ def _codec_task(
 def _classifier_task(
     params: Params, run: Run, reader: Reader, team: Team
 ) -> tuple[ClassifierTask, list[Optimizer]]:
-    section = params.finetune
+    section = finetune_section(params, run)
     optimizer = optimizers.main_optimizer(
         optimizers.classifier_groups(
             reader.classifier, section.classifier_lr, section.weight_decay
@@ -182,7 +184,7 @@ def _schedule(section: Finetune, owners: list[Optimizer]) -> optimizers.Schedule
 def _inputs(params: Params, run: Run) -> list[dict[str, str]]:
     """Return the digests of all that a training starts from."""
     manifests = [paths.manifest_of(paths.CLASSIFIER)]
-    if run.setting != ALL:
+    if started_from(run.setting) != ALL:
         quality = setting_named(params, run.setting).quality
         manifests.append(paths.manifest_of(paths.codec(quality)))
     digests = [files.read_manifest(manifest)["files"] for manifest in manifests]
@@ -193,7 +195,7 @@ def _record(params: Params, run: Run) -> dict[str, Any]:
     record: dict[str, Any] = {
         "strategy": run.strategy,
         "setting": run.setting,
-        "finetune": params.finetune.model_dump(mode="json"),
+        "finetune": finetune_section(params, run).model_dump(mode="json"),
         "classifier": record_of(params.classifier),
         "data": params.data.name,
         "commit": source_commit(),
