@@ -258,6 +258,50 @@ def test_a_fine_tuning_on_several_devices_asks_for_as_many(finished, tmp_path):
     assert asked == ["finetune"] * 4
 
 
+def test_several_jobs_give_the_files_of_one_and_run_nothing_else_again(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["compute"]["parts"] = 4
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    assert planned(folder) == {}  # another number alone
+    learned, classic = Run("joint", "q3"), Run("jpeg", "q10")
+    again = [
+        paths.SHARDS_MANIFEST,
+        *(paths.manifest_of(paths.streams(run)) for run in (learned, classic)),
+        *(paths.evaluation_manifest(run) for run in (learned, classic)),
+    ]
+    before = {path: path.read_bytes() for path in made(folder)}
+    for path in again:
+        (folder / path).unlink()
+    shutil.rmtree(folder / "data/shards")
+    targets = list(map(str, again))
+    assert planned(folder, *targets) == {
+        "shard": 1,
+        "encode": 1,
+        "decode": 1,
+        "encode_jpeg": 1,
+        "decode_jpeg": 1,
+        **{f"{rule}_part": 4 for rule in ("shard", "encode", "decode")},
+        **{f"{rule}_jpeg_part": 4 for rule in ("encode", "decode")},
+    }
+    out = snakemake(folder, *targets)
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert not [path for path in (folder / "work/parts").rglob("*") if path.is_file()]
+    after = {path: path.read_bytes() for path in made(folder)}
+    assert set(after) == set(before)
+    differing = {path.name for path in before if after[path] != before[path]}
+    assert differing <= {"encode_seconds.parquet", "decode_seconds.parquet"}
+    jobs = planned(folder)
+    assert not {"pretrain_codec", "pretrain_classifier", "finetune", "encode"} & set(jobs)
+
+
+def made(folder):
+    """Return the files of a run whose bytes are the same twice, and those of its seconds."""
+    folders = ("data", "models", "results")
+    files = [path for name in folders for path in (folder / name).rglob("*") if path.is_file()]
+    return [path for path in files if path.name != paths.TIMINGS.name]
+
+
 def test_the_papers_preset_plans_its_whole_grid(tmp_path):
     shutil.copy(ROOT / "presets/affectnet.yaml", tmp_path / "params.yaml")
     (tmp_path / "data/raw/affectnet").mkdir(parents=True)
