@@ -1,17 +1,18 @@
-"""What one picture costs in every stage: the speeds that `mien plan` and docs/scale.md count with.
+"""What one picture costs in every stage: what `mien plan` and docs/scale.md count with.
 
-    python benchmarks/costs.py [--quick] [--json FILE] [--speeds benchmarks/speeds.csv]
+    python benchmarks/costs.py [--quick] [--json FILE] [--speeds FILE] [--only PREFIX]
 
 CPU seconds of one thread, user and system, which a busy machine changes less than wall seconds;
 on a GPU wall seconds of the networks alone. The least of the rounds: what disturbs only adds.
 Pictures of 256x256, the zoo's two shapes of codec with random weights, ResNet-18 at 224x224,
-float32, uncompiled. `--speeds` puts the numbers into that file, each with this machine, commit
-and command, in place of those of the same device.
+float32, uncompiled. `--speeds benchmarks/speeds.csv` puts the numbers into that file, each with
+this machine, commit and command, in place of the same keys of the same device.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 import os
 import sys
@@ -51,6 +52,8 @@ CHANNELS = ((128, 192), (192, 320))
 CLASSIC_QUALITY = 30
 BATCH = 4
 FIELDS = ("key", "value", "unit", "device", "machine", "commit", "command")
+DATA = ("draw", "ingest", "shard")
+UNITS = {"bytes": "B", "gigabyte": "s/GB", "start": "s/job"}  # by the key's last word
 Work = Callable[[], object]  # on BATCH pictures
 
 
@@ -58,31 +61,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 0, or 2 after printing why it could not be done."""
     options = measure.parser(__doc__)
     options.add_argument("--speeds", type=Path, metavar="FILE", help="put the numbers there")
+    options.add_argument("--only", default="", metavar="PREFIX", help="of the keys")
     args = options.parse_args(argv)
     torch.set_num_threads(1)
     print(f"{machine()}; load {os.getloadavg()[0]:.1f} before the start", flush=True)
     try:
-        table = numbers(rounds=2 if args.quick else 5, images=300 if args.quick else 1500)
+        rounds, images = (2, 300) if args.quick else (5, 1500)
+        table = numbers(rounds, images, args.only)
         measure.write_results(args.json, table, threads=1)
         if args.speeds:
-            put_into(args.speeds, table, "python benchmarks/costs.py")
+            quick = " --quick" if args.quick else ""
+            put_into(args.speeds, table, f"python benchmarks/costs.py{quick}")
     except MienError as error:
         print(f"benchmarks/costs.py: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def numbers(rounds: int, images: int) -> dict[str, float]:
+def numbers(rounds: int, images: int, only: str = "") -> dict[str, float]:
     """Return seconds a picture by key, and bytes by keys that end in `_bytes`."""
     table: dict[str, float] = {}
     for key, work in works():
+        if not key.startswith(only):
+            continue
         work()  # what is loaded or compiled once
         table[key] = min(_taken(work) for _ in range(rounds)) / BATCH
         print(f"{key:28} {1000 * table[key]:10.2f} ms a picture", flush=True)
     if device().type == "cuda":
         return table  # the rest is the CPU's work
+    parts: dict[str, Callable[[Path], dict[str, float]]] = {
+        "md5_gigabyte": _hashes,
+        "codec_": _files,
+        "draw": partial(_data, images=images),
+    }
     with tempfile.TemporaryDirectory(prefix="mien-benchmark-") as name:
-        table |= _files(Path(name)) | _data(Path(name), images)
+        for prefix, part in parts.items():
+            if prefix.startswith(only):
+                table |= part(Path(name))
     return table
 
 
@@ -173,6 +188,18 @@ def _taken(work: Work) -> float:
     return clock() - start
 
 
+def _hashes(_folder: Path) -> dict[str, float]:
+    """Return the seconds of a gigabyte's MD5, which DVC knows files by."""
+    block = bytes(2**20)
+    start = time.process_time()
+    digest = hashlib.md5(usedforsecurity=False)
+    for _ in range(200):
+        digest.update(block)
+    table = {"md5_gigabyte": (time.process_time() - start) * 1e9 / (200 * len(block))}
+    print(f"{'md5_gigabyte':28} {table['md5_gigabyte']:10.2f} s")
+    return table
+
+
 def _files(folder: Path) -> dict[str, float]:
     """Return the bytes of the models' files."""
     networks = {f"codec_n{N}": new_codec((N, M)) for N, M in CHANNELS}
@@ -191,8 +218,7 @@ def _data(folder: Path, images: int) -> dict[str, float]:
     start, small = _drawing(folder / "few", few)
     _, many = _drawing(folder / "many", images)
     costs = {
-        key: measure.net_seconds(many[key], images + few, small[key], 2 * few)
-        for key in ("draw", "ingest", "shard")
+        key: measure.net_seconds(many[key], images + few, small[key], 2 * few) for key in DATA
     }
     made = workspace.Workspace(folder / "many", folder / "many/faces")
     tars = sum(path.stat().st_size for path in made.shards.rglob("*") if path.is_file())
@@ -220,7 +246,10 @@ def put_into(path: Path, table: dict[str, float], command: str) -> None:
     kept = []
     if path.is_file():
         with path.open(encoding="utf-8", newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row["device"] != kind]
+            rows = list(csv.DictReader(file))
+        kept = [
+            row for row in rows if (row["device"], row["key"]) not in {(kind, k) for k in table}
+        ]
     facts = {
         "device": kind,
         "machine": machine(),
@@ -228,7 +257,7 @@ def put_into(path: Path, table: dict[str, float], command: str) -> None:
         "command": command,
     }
     for key, value in table.items():
-        unit = "B" if key.endswith("_bytes") else "s/picture"
+        unit = UNITS.get(key.rpartition("_")[2], "s/picture")
         kept.append({"key": key, "value": _rounded(value), "unit": unit, **facts})
     with (
         replacing(path) as temporary,

@@ -115,7 +115,10 @@ def copy_project(folder: Path) -> None:
 def finish(folder: Path) -> None:
     """Make every output an empty file that Snakemake takes for finished."""
     listed = _said([_program("snakemake"), "--summary"], folder)
-    names = [line.partition("\t")[0] for line in listed.splitlines()[1:]]
+    lines = (line.split("\t") for line in listed.splitlines())
+    names = [
+        columns[0] for columns in lines if len(columns) > 1 and columns[0] != "output_file"
+    ]
     for path in (folder / name for name in names):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
