@@ -52,7 +52,7 @@ CHANNELS = ((128, 192), (192, 320))
 CLASSIC_QUALITY = 30
 BATCH = 4
 FIELDS = ("key", "value", "unit", "device", "machine", "commit", "command")
-DATA = ("draw", "ingest", "shard")
+FEW, DRAWN = 16, 128  # pictures
 UNITS = {"bytes": "B", "gigabyte": "s/GB", "start": "s/job"}  # by the key's last word
 Work = Callable[[], object]  # on BATCH pictures
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     print(f"{machine()}; load {os.getloadavg()[0]:.1f} before the start", flush=True)
     try:
-        rounds, images = (2, 300) if args.quick else (5, 1500)
+        rounds, images = (2, 1500) if args.quick else (5, 5000)
         table = numbers(rounds, images, args.only)
         measure.write_results(args.json, table, threads=1)
         if args.speeds:
@@ -214,30 +214,31 @@ def _files(folder: Path) -> dict[str, float]:
 
 def _data(folder: Path, images: int) -> dict[str, float]:
     """Return what drawing, ingest and shard cost a picture, their start taken off."""
-    few = 100
-    start, small = _drawing(folder / "few", few)
-    _, many = _drawing(folder / "many", images)
-    costs = {
-        key: measure.net_seconds(many[key], images + few, small[key], 2 * few) for key in DATA
-    }
-    made = workspace.Workspace(folder / "many", folder / "many/faces")
-    tars = sum(path.stat().st_size for path in made.shards.rglob("*") if path.is_file())
-    costs["shard_bytes"] = tars / (images + few)
-    costs["index_bytes"] = made.index.stat().st_size / (images + few)
-    costs["start"] = start
+    drawn = [_drawn(folder, count) for count in (FEW, DRAWN)]
+    few, many = (
+        workspace.of_copies(folder / f"{count}", folder / f"drawn-{DRAWN}", count, FEW)
+        for count in (FEW, images)
+    )
+    costs = {"draw": measure.net_seconds(drawn[1], DRAWN, drawn[0], FEW)}
+    for stage, run in {
+        "ingest": lambda made: made.ingest(1),
+        "shard": lambda made: made.shard(1, {}),
+    }.items():
+        costs[stage] = measure.net_seconds(run(many), images + FEW, run(few), 2 * FEW)
+    shards = (path.stat().st_size for path in many.shards.rglob("*") if path.is_file())
+    costs["shard_bytes"] = sum(shards) / (images + FEW)
+    costs["index_bytes"] = many.index.stat().st_size / (images + FEW)
+    started = [sys.executable, "-c", "import mien.stages.encode"]
+    costs["start"] = measure.run(started, folder).cpu_seconds
     for key, value in costs.items():
-        print(f"{key:28} {value:10.4f} {'B' if key.endswith('_bytes') else 's'} a picture")
+        print(f"{key:28} {value:10.4f} {UNITS.get(key.rpartition('_')[2], 's/picture')}")
     return costs
 
 
-def _drawing(folder: Path, train: int) -> tuple[float, dict[str, measure.Cost]]:
-    folder.mkdir()
-    made = workspace.Workspace(folder, folder / "faces")
-    command = [*workspace.MIEN, "faces", made.faces, "--train", str(train), "--test", "100"]
-    drawn = measure.run([*command, "--threads", "1"], folder)
-    start = measure.run([sys.executable, "-c", "import mien.stages.encode"], folder)
-    costs = {"draw": drawn, "ingest": made.ingest(1), "shard": made.shard(1, {})}
-    return start.cpu_seconds, costs
+def _drawn(folder: Path, count: int) -> measure.Cost:
+    """Draw so many faces to train with, and FEW to test with."""
+    command = [*workspace.MIEN, "faces", folder / f"drawn-{count}", "--threads", "1"]
+    return measure.run([*command, "--train", str(count), "--test", str(FEW)], folder)
 
 
 def put_into(path: Path, table: dict[str, float], command: str) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ from typing import Any
 
 if __name__ == "__main__":  # or benchmarks/statistics.py would hide Python's own
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import statistics
 
 import yaml
 

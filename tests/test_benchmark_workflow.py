@@ -110,18 +110,32 @@ def test_every_stage_has_a_cost(monkeypatch):
 
 
 def test_data_have_a_cost_that_start_up_is_no_part_of(tmp_path, monkeypatch):
-    def drawing(_folder, train):
-        return 2.5, {key: costs.measure.Cost(0, 3 + train / 100, 0) for key in costs.DATA}
+    def cost(count):
+        return costs.measure.Cost(0, 3 + count / 100, 0)
 
-    monkeypatch.setattr(costs, "_drawing", drawing)
-    made = costs.workspace.Workspace(tmp_path / "many", tmp_path / "many/faces")
-    made.shards.mkdir(parents=True)
-    (made.shards / "a.tar").write_bytes(bytes(700))
-    made.index.write_bytes(bytes(7000))
-    found = costs._data(tmp_path, images=600)
-    assert found == pytest.approx(
-        {"draw": 0.01, "ingest": 0.01, "shard": 0.01, "start": 2.5}
-        | {"shard_bytes": 1, "index_bytes": 10}
+    class Made:
+        def __init__(self, folder, _drawn, train, test):
+            self.count, self.shards, self.index = (
+                train + test,
+                folder / "shards",
+                folder / "index",
+            )
+            self.shards.mkdir(parents=True)
+            (self.shards / "a.tar").write_bytes(bytes(7 * self.count))
+            self.index.write_bytes(bytes(2 * self.count))
+
+        def ingest(self, _threads):
+            return cost(self.count)
+
+        def shard(self, _threads, _look):
+            return cost(2 * self.count)
+
+    monkeypatch.setattr(costs.workspace, "of_copies", Made)
+    monkeypatch.setattr(costs, "_drawn", lambda _, count: cost(4 * count))
+    monkeypatch.setattr(costs.measure, "run", lambda *_: cost(0))
+    assert costs._data(tmp_path, images=600) == pytest.approx(
+        {"draw": 0.04, "ingest": 0.01, "shard": 0.02, "start": 3}
+        | {"shard_bytes": 7, "index_bytes": 2}
     )
 
 

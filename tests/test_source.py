@@ -1,3 +1,5 @@
+import ast
+
 import pytest
 
 from mien import source
@@ -53,3 +55,33 @@ def test_the_digest_changes_with_a_module_far_down(monkeypatch, tmp_path):
         file.write("# changed\n")
     after = {stage: source.code.__wrapped__(stage) for stage in STAGES}
     assert {stage for stage in STAGES if before[stage] != after[stage]} == {"encode", "decode"}
+
+
+def test_every_import_of_a_file_is_found():
+    """Whatever statement it stands in; the search looks at no expression."""
+    for file in sorted(source.SOURCE.rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        for kind in (ast.Import, ast.ImportFrom):
+            found = {n.lineno for n in source._statements(tree) if isinstance(n, kind)}
+            assert found == {n.lineno for n in ast.walk(tree) if isinstance(n, kind)}, file
+    text = "\n".join(
+        [
+            "def f():",
+            "    with a:",
+            "        try: import m1",
+            "        except E: import m2",
+            "        else: import m3",
+            "        finally: import m4",
+            "    if a: pass",
+            "    elif b: import m5",
+            "    for _ in a: pass",
+            "    else: import m6",
+            "    match a:",
+            "        case 1: import m7",
+            "class C:",
+            "    async def g(self): import m8",
+        ]
+    )
+    nodes = source._statements(ast.parse(text))
+    names = [alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names]
+    assert sorted(names) == [f"m{i}" for i in range(1, 9)]

@@ -64,6 +64,7 @@ def test_encode_and_decode_give_the_same_files_in_any_number_of_parts(small, run
     assert {"streams.parquet", "streams.json", "per_image.parquet", "raw.parquet"} < set(whole)
     assert coded(small, run, n) == whole
     assert pq.read_table(paths.examples(run)).num_rows == 3
+    assert run == CLASSIC or pq.read_table(paths.bits(run)).num_rows == 3
 
 
 @pytest.mark.parametrize("n", [2, 4])

@@ -37,7 +37,7 @@ def snakemake(folder, *options, **environment):
 
 def planned(folder, *options):
     """Return how many jobs of each rule a dry run lists."""
-    out = snakemake(folder, "-n", "--quiet", "rules", *options)
+    out = snakemake(folder, *options, "-n", "--quiet", "rules")
     assert out.returncode == 0, out.stderr
     found = re.findall(r"^(\w+)\s+(\d+)$", out.stdout + out.stderr, re.MULTILINE)
     return {rule: int(count) for rule, count in found if rule != "total"}
