@@ -253,7 +253,7 @@ def put_into(path: Path, table: dict[str, float], command: str) -> None:
         ]
     facts = {
         "device": kind,
-        "machine": machine(),
+        "machine": f"{machine()}, load {os.getloadavg()[0]:.1f}",
         "commit": source_commit(),
         "command": command,
     }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, get_args
 
 from mien.errors import ParamsError
-from mien.params import ClassicCodec, LossWeights, Params
+from mien.params import ClassicCodec, LossWeights, Params, Sweep
 
 PRETRAINED = "pretrained"  # the baseline: nobody is trained
 COMPRESSION_ONLY = "compression-only"  # the codec, to be read by a frozen classifier
@@ -45,11 +46,17 @@ class Run:
 
 def settings(params: Params) -> list[Setting]:
     """Return every setting that is trained: the rate points first, then the sweeps."""
-    return reference_settings(params) + [
+    return reference_settings(params) + _swept(params.loss, params.sweep)
+
+
+@lru_cache(maxsize=8)  # every job of a long sweep asks for all of them
+def _swept(loss: LossWeights, sweep: Sweep) -> list[Setting]:
+    """Return what the sweeps add to the reference."""
+    return [
         swept
         for weight in ("bpp", "mse", "ce")
-        for swept in sweep_settings(params, weight)
-        if swept.weights != params.loss
+        for swept in _sweep(loss, sweep, weight)
+        if swept.weights != loss
     ]
 
 
@@ -64,14 +71,18 @@ def sweep_settings(params: Params, weight: str) -> list[Setting]:
     Args:
         weight: `bpp`, `mse` or `ce`.
     """
-    reference = getattr(params.loss, weight)
-    values = sorted({*getattr(params.sweep, weight), reference})
-    quality = params.sweep.quality
+    return _sweep(params.loss, params.sweep, weight)
+
+
+def _sweep(loss: LossWeights, sweep: Sweep, weight: str) -> list[Setting]:
+    reference = getattr(loss, weight)
+    values = sorted({*getattr(sweep, weight), reference})
+    quality = sweep.quality
     return [
         Setting(
             f"q{quality}" if value == reference else f"q{quality}-{weight}{value:g}",
             quality,
-            params.loss.model_copy(update={weight: value}),
+            loss.model_copy(update={weight: value}),
         )
         for value in values
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mien.codec.model import channels_of
+from mien.codec.shapes import channels_of
 from mien.params import Params
 from mien.runs import (
     ALL,

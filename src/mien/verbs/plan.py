@@ -227,7 +227,7 @@ def _small(found: Outlook) -> list[str]:
         *(f"{device} measured on: {text}" for device, text in found.measured_on.items()),
     ]
     unknown = [row.rule for row in found.rows if row.cpu_hours is None and row.rule != "all"]
-    lines.append("trainings are counted to their last epoch; they may stop before")
+    lines.append("CPU h: hours of one core. Trainings are counted to their last epoch.")
     if unknown:
         lines.append(f"not measured and not counted: {', '.join(unknown)}")
     return [*lines, *(f"extrapolated: {note}" for note in found.notes)]

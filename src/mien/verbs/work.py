@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mien import files, paths
-from mien.codec.model import channels_of
+from mien.codec.shapes import channels_of
 from mien.data import release
 from mien.errors import DataError
 from mien.params import SCRATCH, Params
