@@ -181,7 +181,7 @@ def outs(stages: dict[str, Any]) -> list[str]:
 
 def timed(command: Sequence[str | Path], folder: Path, rounds: int) -> Timing:
     """Run a command so many times after one that is not counted."""
-    costs = [measure.run(command, folder, _environment()) for _ in range(rounds + 1)][1:]
+    costs = [measure.run(command, folder, _environment(folder)) for _ in range(rounds + 1)][1:]
     return Timing([c.wall_seconds for c in costs], [c.cpu_seconds for c in costs])
 
 
@@ -206,10 +206,10 @@ def _program(name: str) -> Path:
     return path
 
 
-def _environment() -> dict[str, str]:
-    """Return what makes `mien` this source, and DVC ask nobody for anything."""
+def _environment(folder: Path) -> dict[str, str]:
+    """Return what makes `mien` the copy's source, and DVC ask nobody for anything."""
     path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])
-    return {"PATH": path, "PYTHONPATH": str(ROOT / "src"), "DVC_NO_ANALYTICS": "1"}
+    return {"PATH": path, "PYTHONPATH": str(folder / "src"), "DVC_NO_ANALYTICS": "1"}
 
 
 def _said(command: Sequence[str | Path], folder: Path) -> str:
@@ -218,7 +218,7 @@ def _said(command: Sequence[str | Path], folder: Path) -> str:
     Raises:
         BenchmarkError: If it fails.
     """
-    environment = {**os.environ, **_environment()}
+    environment = {**os.environ, **_environment(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise measure.BenchmarkError(

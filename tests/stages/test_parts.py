@@ -115,6 +115,7 @@ def test_a_part_that_was_made_with_other_params_is_refused(small, what):
     evaluate = small.evaluate.model_copy(update={what: changed})
     with pytest.raises(DataError, match=f"1-of-2.parquet: made with {what}"):
         encode(cut(small.model_copy(update={"evaluate": evaluate}), 2), LEARNED)
+    assert not paths.part("encode", LEARNED, Part(1, 2)).exists()  # made again by the next run
 
 
 def test_a_part_of_other_streams_is_refused(small):

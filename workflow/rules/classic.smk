@@ -56,7 +56,7 @@ for codec, settings in plan.classic_settings(PARAMS).items():
         name:
             f"encode_{codec.replace('-', '_')}_part"
         input:
-            shards=str(paths.SHARDS_MANIFEST),
+            shards=ancient(str(paths.SHARDS_MANIFEST)),
         output:
             temp(encode_parts),
         log:
@@ -104,11 +104,15 @@ for codec, settings in plan.classic_settings(PARAMS).items():
         name:
             f"decode_{codec.replace('-', '_')}_part"
         input:
-            shards=str(paths.SHARDS_MANIFEST),
-            streams=expand(
-                "results/{codec}/{setting}/streams.json", codec=codec, setting=settings
+            shards=ancient(str(paths.SHARDS_MANIFEST)),
+            streams=ancient(
+                expand(
+                    "results/{codec}/{setting}/streams.json",
+                    codec=codec,
+                    setting=settings,
+                )
             ),
-            classifier=str(paths.manifest_of(paths.CLASSIFIER)),
+            classifier=ancient(str(paths.manifest_of(paths.CLASSIFIER))),
         output:
             temp(decode_parts),
         log:

@@ -65,8 +65,8 @@ rule shard:
 rule shard_part:
     """Write some of the shards, where `compute.parts` cuts the stage into several jobs."""
     input:
-        index=str(paths.INDEX),
-        manifest=str(paths.INDEX_MANIFEST),
+        index=ancient(str(paths.INDEX)),
+        manifest=ancient(str(paths.INDEX_MANIFEST)),
     output:
         temp(SHARD_PART),
     log:

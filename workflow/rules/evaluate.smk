@@ -1,5 +1,10 @@
 # The test set as real bitstreams, and back. With `compute.parts` above 1 the parts do the work,
 # and the rules without `_part` join them.
+#
+# Inputs of parts are `ancient`: whether there is something to do is for the rules that join to say,
+# whose records outlive it. Those of parts need not be there, and a newer date of an unchanged
+# manifest, as after a checkout, would run them. What is joined is compared with what it was made
+# from.
 
 ENCODE = {
     "batch_size": PARAMS.evaluate.batch_size,
@@ -46,8 +51,8 @@ rule encode:
 rule encode_part:
     """Code some of the pictures of a run."""
     input:
-        shards=str(paths.SHARDS_MANIFEST),
-        codec=lambda w: plan.codec_manifest(w.strategy, w.setting),
+        shards=ancient(str(paths.SHARDS_MANIFEST)),
+        codec=ancient(lambda w: plan.codec_manifest(w.strategy, w.setting)),
     output:
         temp(ENCODE_PART),
     log:
@@ -95,9 +100,9 @@ rule decode:
 rule decode_part:
     """Decode some of the pictures of a run; classify and measure them."""
     input:
-        shards=str(paths.SHARDS_MANIFEST),
-        streams=lambda w: plan.streams_manifest(w.strategy, w.setting),
-        classifier=lambda w: plan.classifier_manifest(w.strategy, w.setting),
+        shards=ancient(str(paths.SHARDS_MANIFEST)),
+        streams=ancient(lambda w: plan.streams_manifest(w.strategy, w.setting)),
+        classifier=ancient(lambda w: plan.classifier_manifest(w.strategy, w.setting)),
     output:
         temp(DECODE_PART),
     log:

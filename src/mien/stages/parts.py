@@ -69,7 +69,7 @@ def require(path: Path) -> None:
 
 
 def require_same(path: Path, seen: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Refuse a part that an earlier run left behind.
+    """Refuse a part that an earlier run left behind, and remove it, so that it is made again.
 
     Raises:
         DataError: If something that decides about it has changed since; the first one is named.
@@ -77,9 +77,10 @@ def require_same(path: Path, seen: Mapping[str, Any], expected: Mapping[str, Any
     wanted = json.loads(json.dumps(expected))  # as it comes back from a file
     for name in sorted({*wanted, *seen}):
         if seen.get(name) != wanted.get(name):
+            path.unlink()
             raise DataError(
-                f"{path}: made with {name} {seen.get(name)!r}, not {wanted.get(name)!r}: "
-                "delete it and re-run"
+                f"{path}: made with {name} {seen.get(name)!r}, not {wanted.get(name)!r}: it is "
+                "removed: run again"
             )
 
 
