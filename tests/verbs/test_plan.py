@@ -213,6 +213,7 @@ def test_the_committed_speeds_are_all_that_a_plan_asks_for(grid, affectnet):
     assert {key for device, key in committed.values if device == "cpu"} >= {*ON_CPU, *BYTES}
     with MEASURED.open(newline="") as file:
         for row in csv.DictReader(file):
+            assert f"{row['machine']}, {row['commit']}" in committed.sources[row["device"]]
             assert row["machine"]
             assert row["commit"]
             assert row["command"].startswith("python benchmarks/costs.py"), row

@@ -50,14 +50,14 @@ def read_speeds(files: Iterable[Path]) -> Speeds:
         DataError: If a file is missing or is no table of speeds.
     """
     values: dict[tuple[str, str], float] = {}
-    sources: dict[str, str] = {}
+    sources: dict[str, dict[str, None]] = {}  # in order, each once
     for path in files:
         rows = _rows(path)
         for number, row in enumerate(rows, start=2):
             values[row["device"], row["key"]] = _number(path, number, row["value"])
             facts = ", ".join(row[name] for name in ("machine", "commit", "command"))
-            sources[row["device"]] = facts
-    return Speeds(values, sources)
+            sources.setdefault(row["device"], {})[facts] = None
+    return Speeds(values, {device: "; ".join(facts) for device, facts in sources.items()})
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
