@@ -37,3 +37,4 @@ bench: env ## Measure; prints ratios against named peers.
 	@$(RUN) python benchmarks/data.py --quick
 	@$(RUN) python benchmarks/train.py --quick
 	@$(RUN) python benchmarks/statistics.py --quick
+	@$(RUN) python benchmarks/workflow.py --quick

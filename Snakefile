@@ -33,6 +33,7 @@ for codec, command in plan.missing(PARAMS).items():
 wildcard_constraints:
     quality=r"[1-8]",
     strategy="|".join(["pretrained", *get_args(Strategy)]),
+    part=r"[0-9]+-of-[0-9]+",
     setting=r"(all|q[1-8])(-seed[0-9]+|-(bpp|mse|ce)[0-9.e+-]+)?",
 
 

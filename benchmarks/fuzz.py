@@ -214,7 +214,6 @@ def prepared(folder: Path) -> None:
             "key": [f"test-{index:06d}" for index in range(len(x))],
             "stream": coded.streams,
             "estimated_bits": [0.0] * len(x),
-            "encode_seconds": [0.0] * len(x),
         }
         digests = digest_of(coded.streams), digest_of(coded.symbols)
         shared = Shared(loaded.codec_id, "exact", "float32", SIZE, SIZE, len(x), *digests)

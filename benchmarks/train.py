@@ -28,7 +28,7 @@ import statistics
 import torch
 
 from benchmarks import measure, steps
-from mien.codec.model import zoo_channels
+from mien.codec.shapes import zoo_channels
 from mien.data import release
 from mien.device import seconds
 from mien.errors import MienError

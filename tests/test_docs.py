@@ -147,3 +147,29 @@ def test_the_page_of_the_bootstrap_has_its_keys():
     text = page("results/statistics.md")
     for key in ("bootstrap_seconds", "coverage", "coverage_bd_rate", "coverage_difference"):
         assert f"`{key}`" in text
+
+
+def test_the_page_of_a_no_op_has_its_keys():
+    text = page("results/workflow.md")
+    for key in ("snakemake_noop_600_seconds", "dvc_noop_seconds"):
+        assert f"`{key}`" in text
+
+
+def test_the_page_of_scale_shows_what_its_script_prints():
+    from benchmarks import scale
+    from mien.verbs.speeds import MEASURED, read_speeds
+
+    printed = scale.table(read_speeds([MEASURED]), scale.IMAGES, 1.0)
+    shown = page("scale.md").partition("<!-- benchmarks/scale.py -->\n")[2]
+    assert shown.partition("\n<!-- end -->")[0] == printed
+
+
+def test_the_constants_of_scale_are_those_of_the_pages_they_name():
+    from benchmarks import scale
+
+    data, streams = page("results/data.md"), page("results/streams.md")
+    assert f"**{scale.STREAM_BYTES}**" in streams
+    for stage in ("ingest", "shard"):
+        peaks = re.findall(rf"^\| {stage} \| 5.?.?,000 .*$", data, re.MULTILINE)
+        few, many = (float(row.split("|")[5]) for row in peaks)
+        assert scale.MEMORY_BYTES[stage] == (many * 1e6 - few * 1e6) / 45_000

@@ -1,3 +1,5 @@
+import ast
+
 import pytest
 
 from mien import source
@@ -53,3 +55,40 @@ def test_the_digest_changes_with_a_module_far_down(monkeypatch, tmp_path):
         file.write("# changed\n")
     after = {stage: source.code.__wrapped__(stage) for stage in STAGES}
     assert {stage for stage in STAGES if before[stage] != after[stage]} == {"encode", "decode"}
+
+
+def by_the_compiler(text):
+    """Return the modules that import statements name, wherever they stand."""
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    named = {name for name in names if name.startswith("mien.")}
+    return {name for name in named if source._file(name).is_file()}
+
+
+def test_every_import_of_a_file_is_found():
+    for file in sorted(source.SOURCE.rglob("*.py")):
+        assert set(source._imported(file)) == by_the_compiler(file.read_text()), file
+
+
+def test_imports_are_found_in_whatever_form_they_have(tmp_path):
+    text = """
+from mien import paths, runs as r
+from mien.codec import (  # a comment (with a parenthesis
+    model as m,
+    zoo,
+)
+import mien.files, mien.data.tars as t
+def f():
+    try:
+        from mien.codec.rans import Decoder
+    except ImportError:
+        import mien.device
+"""
+    path = tmp_path / "a.py"
+    path.write_text(text)
+    assert set(source._imported(path)) == by_the_compiler(text)
+    assert "mien.codec.zoo" in source._imported(path)

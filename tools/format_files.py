@@ -58,7 +58,6 @@ def main() -> None:
         "key": [f"test-{index:06d}" for index in range(ARCHIVED)],
         "stream": coded.streams,
         "estimated_bits": [0.0] * ARCHIVED,
-        "encode_seconds": [0.0] * ARCHIVED,
     }
     digests = digest_of(coded.streams), digest_of(coded.symbols)
     shared = Shared(loaded.codec_id, "exact", "float32", 128, 128, ARCHIVED, *digests)

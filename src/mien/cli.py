@@ -16,10 +16,14 @@ from pathlib import Path
 from mien import paths
 from mien.errors import MienError
 from mien.params import Params, load_params
+from mien.part import part_named
 from mien.runs import CLASSIC, Run
 from mien.verbs.commands import add_commands
 
 Command = Callable[[argparse.Namespace], None]
+
+
+_PART = "one job of those that compute.parts asks for; the command without it then joins them"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     shard.add_argument(
         "--estimate", action="store_true", help="only print the disk and time it would take"
     )
+    shard.add_argument("--part", metavar="K-of-N", help=_PART)
     verify = _add(commands, "verify", _verify, "check every byte of the shards")
     verify.add_argument(
         "folder", type=Path, nargs="?", default=paths.SHARDS, help="default: %(default)s"
@@ -72,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
         run = _add(commands, name, command, text)
         run.add_argument("strategy", help="such as joint; pretrained is the baseline; or jpeg")
         run.add_argument("setting", nargs="+", help="such as q3 or q3-ce0.1, or q30 of jpeg")
+        run.add_argument("--part", metavar="K-of-N", help=_PART)
     _add(commands, "summarise", _summarise, "metrics.json and the statistics behind the tables")
     _add(commands, "tables", _tables, "tables/ in Markdown, LaTeX and CSV")
     _add(commands, "figures", _figures, "figures/ in PDF and PNG")
@@ -137,9 +143,12 @@ def _ingest(args: argparse.Namespace) -> None:
 
 
 def _shard(args: argparse.Namespace) -> None:
-    from mien.stages.shard import print_estimate, shard
+    from mien.stages.shard import print_estimate, shard, shard_part
 
-    (print_estimate if args.estimate else shard)(_params(args), args.threads)
+    if args.part:
+        shard_part(_params(args), part_named(args.part), args.threads)
+    else:
+        (print_estimate if args.estimate else shard)(_params(args), args.threads)
 
 
 def _verify(args: argparse.Namespace) -> None:
@@ -178,21 +187,27 @@ def _finetune(args: argparse.Namespace) -> None:
 def _encode_run(args: argparse.Namespace) -> None:
     params = _network_params(args)
     if args.strategy in CLASSIC:
-        from mien.stages.encode_classic import encode
+        from mien.stages.encode_classic import encode, encode_part
     else:
-        from mien.stages.encode import encode
-    for setting in args.setting:
-        encode(params, Run(args.strategy, setting))
+        from mien.stages.encode import encode, encode_part
+    for run in (Run(args.strategy, setting) for setting in args.setting):
+        if args.part:
+            encode_part(params, run, part_named(args.part))
+        else:
+            encode(params, run)
 
 
 def _decode_run(args: argparse.Namespace) -> None:
     params = _network_params(args)
     if args.strategy in CLASSIC:
-        from mien.stages.decode_classic import decode
+        from mien.stages.decode_classic import decode, decode_part
     else:
-        from mien.stages.decode import decode
-    for setting in args.setting:
-        decode(params, Run(args.strategy, setting))
+        from mien.stages.decode import decode, decode_part
+    for run in (Run(args.strategy, setting) for setting in args.setting):
+        if args.part:
+            decode_part(params, run, part_named(args.part))
+        else:
+            decode(params, run)
 
 
 def _summarise(args: argparse.Namespace) -> None:

@@ -263,6 +263,7 @@ class Compute(Section):
     max_skipped: NonNegativeInt  # steps of an epoch left out since their loss was not finite
     save_seconds: NonNegativeFloat  # between saved states; a killed training goes on from one
     devices: PositiveInt  # processes of one fine-tuning, a GPU each: they share every batch
+    parts: PositiveInt  # jobs into which shard, encode and decode are cut; changes no result
     tensorboard: bool  # event files of fine-tunings below logs/tensorboard
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mien.part import Part
 from mien.runs import (
     CLASSIC,
     CLASSIFIER_RAW,
@@ -24,6 +25,7 @@ SHARDS = Path("data/shards")
 SHARDS_MANIFEST = SHARDS / "manifest.json"
 MODELS = Path("models")
 WORK = Path("work")
+PARTS = WORK / "parts"
 TENSORBOARD = Path("logs/tensorboard")
 CLASSIFIER = MODELS / "classifier.safetensors"
 METRICS = Path("metrics.json")
@@ -78,7 +80,7 @@ def classifier_of(run: Run) -> Path:
 
 
 def streams(run: Run) -> Path:
-    """Return the test set as bitstreams: key, stream, estimated_bits, encode_seconds.
+    """Return the test set as bitstreams: key, stream, estimated_bits.
 
     Where the codec is the pretrained one, they are the baseline's.
     """
@@ -90,6 +92,29 @@ def streams(run: Run) -> Path:
 def bits(run: Run) -> Path:
     """Return where the bits of a few streams go: key, y_bits, z_bits, by the likelihoods."""
     return streams(run).with_name("bits.parquet")
+
+
+def encode_seconds(run: Run) -> Path:
+    """Return how long the streams took: key, seconds.
+
+    Times lie apart, so that all else is the same bytes twice.
+    """
+    return streams(run).with_name("encode_seconds.parquet")
+
+
+def decode_seconds(run: Run) -> Path:
+    """Return how long the pictures took to decode: key, seconds."""
+    return run_folder(run) / "decode_seconds.parquet"
+
+
+def part(stage: str, run: Run, part: Part) -> Path:
+    """Return what one part of `encode` or `decode` made."""
+    return PARTS / stage / run.strategy / run.setting / f"{part}.parquet"
+
+
+def shard_part(part: Part) -> Path:
+    """Return what one part of `shard` says of the tar files it wrote."""
+    return PARTS / "shard" / f"{part}.json"
 
 
 def decoded(run: Run) -> Path:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, get_args
 
 from mien.errors import ParamsError
-from mien.params import ClassicCodec, Finetune, LossWeights, Params
+from mien.params import ClassicCodec, Finetune, LossWeights, Params, Sweep
 
 PRETRAINED = "pretrained"  # the baseline: nobody is trained
 COMPRESSION_ONLY = "compression-only"  # the codec, to be read by a frozen classifier
@@ -47,13 +48,19 @@ class Run:
 
 def settings(params: Params) -> list[Setting]:
     """Return every setting that is trained: the rate points first, sweeps, other seeds."""
-    swept = [
-        setting
-        for weight in ("bpp", "mse", "ce")
-        for setting in sweep_settings(params, weight)
-        if setting.weights != params.loss
-    ]
+    swept = _swept(params.loss, params.sweep)
     return reference_settings(params) + swept + repeated_settings(params)
+
+
+@lru_cache(maxsize=8)  # every job of a long sweep asks for all of them
+def _swept(loss: LossWeights, sweep: Sweep) -> list[Setting]:
+    """Return what the sweeps add to the reference."""
+    return [
+        swept
+        for weight in ("bpp", "mse", "ce")
+        for swept in _sweep(loss, sweep, weight)
+        if swept.weights != loss
+    ]
 
 
 def reference_settings(params: Params) -> list[Setting]:
@@ -67,14 +74,18 @@ def sweep_settings(params: Params, weight: str) -> list[Setting]:
     Args:
         weight: `bpp`, `mse` or `ce`.
     """
-    reference = getattr(params.loss, weight)
-    values = sorted({*getattr(params.sweep, weight), reference})
-    quality = params.sweep.quality
+    return _sweep(params.loss, params.sweep, weight)
+
+
+def _sweep(loss: LossWeights, sweep: Sweep, weight: str) -> list[Setting]:
+    reference = getattr(loss, weight)
+    values = sorted({*getattr(sweep, weight), reference})
+    quality = sweep.quality
     return [
         Setting(
             f"q{quality}" if value == reference else f"q{quality}-{weight}{value:g}",
             quality,
-            params.loss.model_copy(update={weight: value}),
+            loss.model_copy(update={weight: value}),
         )
         for value in values
     ]

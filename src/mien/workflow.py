@@ -10,6 +10,7 @@ from mien import paths
 from mien.codec import classic
 from mien.errors import DataError
 from mien.params import LIBREFACE, SCRATCH, ZOO, Params
+from mien.part import all_parts
 from mien.report.captions import intervals, source
 from mien.report.statistics import middle_of, read_statistics
 from mien.runs import (
@@ -97,6 +98,26 @@ def streams_manifest(strategy: str, setting: str) -> str:
     return str(paths.manifest_of(paths.streams(Run(strategy, setting))))
 
 
+def read_by_decode(strategy: str, setting: str) -> list[str]:
+    """Return what `decode` reads of a run."""
+    return [streams_manifest(strategy, setting), classifier_manifest(strategy, setting)]
+
+
+def read_by_pretrain(params: Params, quality: int) -> list[str]:
+    """Return what the codec of a quality starts from."""
+    return weights_files(params, quality) + higher_codec(params, quality)
+
+
+def read_by_summarise(params: Params) -> list[str]:
+    """Return what `summarise` reads."""
+    return archives(params) + evaluations(params) + classifiers(params)
+
+
+def read_by_figures(params: Params) -> list[str]:
+    """Return what `figures` reads beside the statistics."""
+    return evaluations(params) + bit_maps(params)
+
+
 def missing(params: Params) -> dict[str, str]:
     """Return the classic codecs whose library is not here, with the command that brings it."""
     return classic.missing(classic_codecs(params))
@@ -123,6 +144,16 @@ def evaluations(params: Params) -> list[str]:
     return [str(paths.evaluation_manifest(run)) for run in runs_here(params)]
 
 
+def times(params: Params) -> list[str]:
+    """Return the files of how long everything took."""
+    every = [
+        f(run)
+        for run in runs_here(params)
+        for f in (paths.encode_seconds, paths.decode_seconds)
+    ]
+    return [str(path) for path in dict.fromkeys(every)]
+
+
 def classifiers(params: Params) -> list[str]:
     """Return the manifests of all classifiers, whose records hold their temperatures."""
     every = [str(paths.manifest_of(paths.classifier_of(run))) for run in all_runs(params)]
@@ -142,6 +173,17 @@ def bit_maps(params: Params) -> list[str]:
     middle = middle_of([setting.name for setting in reference_settings(params)])
     every = [Run(strategy, middle) for strategy in (PRETRAINED, *params.strategies)]
     return list(dict.fromkeys(str(paths.manifest_of(paths.bits(run))) for run in every))
+
+
+def parts(params: Params, pattern: str) -> list[str]:
+    """Return the files of all parts that a stage is joined from; none where it is one job.
+
+    Args:
+        params: How many.
+        pattern: Of their paths, with `{part}`.
+    """
+    n = params.compute.parts
+    return [pattern.replace("{part}", str(p)) for p in all_parts(n)] if n > 1 else []
 
 
 def models(params: Params) -> list[str]:

@@ -45,7 +45,7 @@ finetune:
    seed: 0}
 compute:
   {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, devices: 1,
-   tensorboard: false}
+   tensorboard: false, parts: 1}
 evaluate: {batch_size: 4, precision: float32, examples: 2, resamples: 10, seed: 0}
 """
 

@@ -240,7 +240,7 @@ def test_other_libraries_or_code_write_everything_anew(
 
 
 def test_a_second_writer_is_refused(tmp_path, manifest):
-    with shard_writer._alone_in(manifest.parent):
+    with shard_writer._held(manifest.parent):
         before = contents(manifest.parent)
         with pytest.raises(DataError, match=r"shards: another process is writing shards there"):
             again(tmp_path, manifest)

@@ -61,5 +61,6 @@ def params(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Params]:
     """Return the params of `home`, the working directory; what is trained there goes."""
     monkeypatch.chdir(home)
     yield load(home, **PARAMS)
-    for path in [*home.glob("results/*/*/*"), *home.glob("work/*/*")]:
+    for path in home.glob("results/*/*/*"):
         path.unlink()
+    shutil.rmtree(home / "work", ignore_errors=True)

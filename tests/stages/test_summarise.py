@@ -90,8 +90,8 @@ def test_seconds_change_the_times_alone(results):
     tables(results)
     shown = table_bytes()
     for run in all_runs(results):
-        change_rows(paths.streams(run), run, encode_seconds=[1.5] * 60)
-        change_rows(paths.decoded(run), run, decode_seconds=[0.25] * 60)
+        change_rows(paths.encode_seconds(run), run, seconds=[1.5] * 60)
+        change_rows(paths.decode_seconds(run), run, seconds=[0.25] * 60)
     summarise(results)
     tables(results)
     assert (paths.METRICS.read_bytes(), paths.STATISTICS.read_bytes()) == before

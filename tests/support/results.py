@@ -65,7 +65,7 @@ finetune:
   seed: 5
 compute:
   {precision: float32, compile: false, max_skipped: 0, save_seconds: 300, devices: 1,
-   tensorboard: false}
+   tensorboard: false, parts: 1}
 evaluate: {batch_size: 8, precision: float32, examples: 4, resamples: 200, seed: 7}
 """
 
@@ -143,8 +143,9 @@ def write_run(
             1 - 0.02 / np.sqrt(bpp * spread) if large else [None] * len(keys), pa.float64()
         ),
     }
-    decoded["decode_seconds"] = np.random.default_rng(1).random(len(keys))
     write_table(paths.decoded(run), decoded)
+    seconds = np.random.default_rng(1).random(len(keys))
+    write_table(paths.decode_seconds(run), {"key": keys, "seconds": seconds})
     # All runs but the joint ones have the same classifier, which reads the same raw images.
     same = np.random.default_rng(0) if run.strategy != "joint" else generator
     write_table(paths.raw(run), rows(raw_accuracy, same))
@@ -154,8 +155,9 @@ def write_run(
             "key": keys,
             "stream": [generator.bytes(int(length)) for length in n_bytes],
             "estimated_bits": 8 * n_bytes * 0.98,
-            "encode_seconds": generator.random(len(keys)),
         }
+        seconds = generator.random(len(keys))
+        write_table(paths.encode_seconds(run), {"key": keys, "seconds": seconds})
         if run.strategy in CLASSIC:
             streams["estimated_bits"] = pa.nulls(len(keys), pa.float64())
         else:

@@ -37,7 +37,7 @@ def snakemake(folder, *options, **environment):
 
 def planned(folder, *options):
     """Return how many jobs of each rule a dry run lists."""
-    out = snakemake(folder, "-n", "--quiet", "rules", *options)
+    out = snakemake(folder, *options, "-n", "--quiet", "rules")
     assert out.returncode == 0, out.stderr
     found = re.findall(r"^(\w+)\s+(\d+)$", out.stdout + out.stderr, re.MULTILINE)
     return {rule: int(count) for rule, count in found if rule != "total"}
@@ -256,6 +256,44 @@ def test_a_fine_tuning_on_several_devices_asks_for_as_many(finished, tmp_path):
         r"^rule (\w+):(?:\n .*)*\n +resources: .*\bgpu=2\b", listed, re.MULTILINE
     )
     assert asked == ["finetune"] * 4
+
+
+def test_several_jobs_give_the_files_of_one_and_run_nothing_else_again(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["compute"]["parts"] = 4
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    assert planned(folder) == {}  # another number alone
+    before = {path: path.read_bytes() for path in made(folder)}
+    shutil.rmtree(folder / "data/shards")
+    shards = str(paths.SHARDS_MANIFEST)
+    assert planned(folder, shards) == {"shard": 1, "shard_part": 4}
+    out = snakemake(folder, shards)
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert planned(folder) == {}  # the same manifest: what reads it is as good as before
+    runs = Run("joint", "q3"), Run("jpeg", "q10")
+    again = [paths.manifest_of(paths.streams(run)) for run in runs]
+    again += [paths.evaluation_manifest(run) for run in runs]
+    for path in again:
+        (folder / path).unlink()
+    stages = ("encode", "decode", "encode_jpeg", "decode_jpeg")
+    jobs = dict.fromkeys(stages, 1) | {f"{stage}_part": 4 for stage in stages}
+    assert planned(folder, *map(str, again)) == jobs
+    out = snakemake(folder, *map(str, again))
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert not [path for path in (folder / "work/parts").rglob("*") if path.is_file()]
+    after = {path: path.read_bytes() for path in made(folder)}
+    assert set(after) == set(before)
+    differing = {path.name for path in before if after[path] != before[path]}
+    assert differing <= {"encode_seconds.parquet", "decode_seconds.parquet"}
+    assert "encode" not in planned(folder)
+
+
+def made(folder):
+    """Return the files of data, models and results, but for the one of all times."""
+    folders = ("data", "models", "results")
+    files = [path for name in folders for path in (folder / name).rglob("*") if path.is_file()]
+    return [path for path in files if path.name != paths.TIMINGS.name]
 
 
 def test_the_papers_preset_plans_its_whole_grid(tmp_path):

@@ -39,20 +39,42 @@ rule ingest:
         "mien ingest --threads {threads} &> {log:q}"
 
 
+SHARD = {"config": PARAMS.shards.model_dump(mode="json"), "code": code("shard")}
+SHARD_PART = "work/parts/shard/{part}.json"
+
+
 rule shard:
-    """Write the pictures, resized and lossless, as WebDataset shards."""
+    """Write the pictures, resized and lossless, as WebDataset shards; or join the parts."""
     input:
         index=str(paths.INDEX),
         manifest=str(paths.INDEX_MANIFEST),
+        parts=plan.parts(PARAMS, SHARD_PART),
     output:
         manifest=str(paths.SHARDS_MANIFEST),
     log:
         "logs/shard.log",
     benchmark:
         "logs/shard.tsv"
-    threads: workflow.cores
+    threads: workflow.cores if PARAMS.compute.parts == 1 else 1
     params:
-        config=PARAMS.shards.model_dump(mode="json"),
-        code=code("shard"),
+        **SHARD,
     shell:
         "mien shard --threads {threads} &> {log:q}"
+
+
+rule shard_part:
+    """Write some of the shards, where `compute.parts` cuts the stage into several jobs."""
+    input:
+        index=ancient(str(paths.INDEX)),
+        manifest=ancient(str(paths.INDEX_MANIFEST)),
+    output:
+        temp(SHARD_PART),
+    log:
+        "logs/shard/{part}.log",
+    benchmark:
+        "logs/shard/{part}.tsv"
+    threads: workflow.cores
+    params:
+        **SHARD,
+    shell:
+        "mien shard --part {wildcards.part} --threads {threads} &> {log:q}"

@@ -19,6 +19,7 @@ rule finetune:
     resources:
         gpu=PARAMS.compute.devices,
     params:
+        reads=lambda w: plan.start_codec(w.setting),
         config=lambda w: run_config(PARAMS, Run(w.strategy, w.setting)),
         code=code("finetune"),
     shell:

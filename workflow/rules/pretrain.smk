@@ -23,6 +23,7 @@ rule pretrain_codec:
     resources:
         gpu=1,
     params:
+        reads=lambda w: plan.read_by_pretrain(PARAMS, int(w.quality)),
         config=plan.pretrain_config(PARAMS, "codec"),
         code=code("pretrain"),
     shell:
@@ -50,6 +51,7 @@ rule pretrain_classifier:
     resources:
         gpu=1,
     params:
+        reads=plan.classifier_files(PARAMS),
         config=plan.pretrain_config(PARAMS, "classifier"),
         code=code("pretrain"),
     shell:

@@ -10,6 +10,7 @@ rule summarise:
         streams=plan.archives(PARAMS),
         evaluations=plan.evaluations(PARAMS),
         classifiers=plan.classifiers(PARAMS),
+        seconds=plan.times(PARAMS),
     output:
         metrics=report(
             str(paths.METRICS), category="Metrics", caption="../report/metrics.rst"
@@ -21,6 +22,7 @@ rule summarise:
     benchmark:
         "logs/summarise.tsv"
     params:
+        reads=plan.read_by_summarise(PARAMS),
         config=plan.summary_config(PARAMS),
         code=code("summarise"),
     shell:
@@ -66,6 +68,7 @@ rule figures:
     benchmark:
         "logs/figures.tsv"
     params:
+        reads=plan.read_by_figures(PARAMS),
         code=code("figures"),
     shell:
         "mien figures &> {log:q}"

@@ -21,7 +21,6 @@ from compressai.models import MeanScaleHyperprior
 from torch import Tensor
 
 from mien.errors import CheckpointError
-from mien.params import Codec as Section
 from mien.tensors import below, load_tensors
 
 Codec: TypeAlias = MeanScaleHyperprior
@@ -37,16 +36,6 @@ LAMBDAS = {
     7: 0.0932,
     8: 0.1800,
 }
-
-
-def zoo_channels(quality: int) -> tuple[int, int]:
-    """Return (N, M) of CompressAI's mbt2018-mean at one quality."""
-    return (128, 192) if quality <= 4 else (192, 320)
-
-
-def channels_of(section: Section, quality: int) -> tuple[int, int]:
-    """Return (N, M) as `codec.channels` asks for: null means the zoo's."""
-    return section.channels or zoo_channels(quality)
 
 
 def new_codec(channels: tuple[int, int]) -> Codec:

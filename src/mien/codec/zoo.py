@@ -8,7 +8,8 @@ from compressai.models.utils import remap_old_keys
 from compressai.zoo.image import model_urls
 from compressai.zoo.pretrained import load_pretrained
 
-from mien.codec.model import Codec, codec_from, load_codec, new_codec, zoo_channels
+from mien.codec.model import Codec, codec_from, load_codec, new_codec
+from mien.codec.shapes import zoo_channels
 from mien.download import (
     cache_folder,
     check,

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,36 +86,101 @@ def write_shards(
             another process is writing the same shards.
     """
     folder = manifest.parent
-    plans = [plan for split in splits for plan in _plans(split, splits[split], look)]
-    with _alone_in(folder):
+    plans = plans_of(splits, look)
+    with _held(folder):
         manifest.unlink(missing_ok=True)
         _remove_temporary(folder)
         shards = _write_all(plans, look, root, folder, workers)
-        _remove_others(folder, plans)
-        facts = {
-            split: {
-                "count": len(sources),
-                "labels": _label_counts(sources),
-                "shards": [
-                    {field: getattr(shard, field) for field in Shard.__slots__}
-                    for plan, shard in zip(plans, shards, strict=True)
-                    if plan.split == split
-                ],
-            }
-            for split, sources in splits.items()
+        _finish(manifest, plans, shards, splits, look, name)
+
+
+def write_some(
+    manifest: Path, root: Path, plans: Sequence[Plan], look: Shards, workers: int
+) -> list[Shard]:
+    """Write some of the shards, beside others who write others, and return what they are.
+
+    The manifest goes first, as always; `list_shards` writes it again.
+
+    Raises:
+        DataError: As `write_shards`.
+    """
+    folder = manifest.parent
+    with _held(folder, shared=True):
+        manifest.unlink(missing_ok=True)
+        _remove_temporary(folder, plans)
+        return _write_all(plans, look, root, folder, workers)
+
+
+def list_shards(
+    manifest: Path,
+    shards: Sequence[Shard],
+    splits: Mapping[str, Collection[Source]],
+    look: Shards,
+    name: str,
+) -> None:
+    """Write the manifest of shards that were written in parts, and remove old ones.
+
+    Args:
+        manifest: In the folder of the shards.
+        shards: All of them, as `write_some` returned them.
+        splits: As for `write_shards`.
+        look: Likewise.
+        name: Likewise.
+
+    Raises:
+        DataError: If they are not the shards of these sources, or a tar file is missing.
+    """
+    plans = plans_of(splits, look)
+    with _held(manifest.parent):
+        _remove_temporary(manifest.parent)
+        for plan, shard in zip_longest(plans, shards):
+            _require_written(manifest.parent, plan, shard)
+        _finish(manifest, plans, shards, splits, look, name)
+
+
+def _require_written(folder: Path, plan: Plan | None, shard: Shard | None) -> None:
+    wanted = None if plan is None else (plan.name, plan.count)
+    seen = None if shard is None else (shard.name, shard.count)
+    if shard is None or seen != wanted:
+        raise DataError(f"{folder}: the parts wrote {seen} where {wanted} belongs: shard again")
+    path = folder / shard.name
+    if not path.is_file() or path.stat().st_size != shard.bytes:
+        raise DataError(f"{path}: not the {shard.bytes} bytes a part wrote: shard again")
+
+
+def _finish(
+    manifest: Path,
+    plans: Sequence[Plan],
+    shards: Sequence[Shard],
+    splits: Mapping[str, Collection[Source]],
+    look: Shards,
+    name: str,
+) -> None:
+    _remove_others(manifest.parent, plans)
+    facts = {
+        split: {
+            "count": len(sources),
+            "labels": _label_counts(sources),
+            "shards": [
+                {field: getattr(shard, field) for field in Shard.__slots__}
+                for plan, shard in zip(plans, shards, strict=True)
+                if plan.split == split
+            ],
         }
-        description = look.model_dump(mode="json", exclude={"images_per_shard"})
-        description |= {"name": name, "libraries": pictures.LIBRARIES, "splits": facts}
-        files.write_json(manifest, description)
+        for split, sources in splits.items()
+    }
+    description = look.model_dump(mode="json", exclude={"images_per_shard"})
+    description |= {"name": name, "libraries": pictures.LIBRARIES, "splits": facts}
+    files.write_json(manifest, description)
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which the kernel gives back however this process ends."""
+def _held(folder: Path, shared: bool = False) -> Iterator[None]:
+    """Hold the folder's lock, alone or beside other parts; the kernel gives it back."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
         raise DataError(
@@ -123,6 +188,11 @@ def _alone_in(folder: Path) -> Iterator[None]:
         ) from None
     finally:
         os.close(descriptor)
+
+
+def plans_of(splits: Mapping[str, Iterable[Source]], look: Shards) -> list[Plan]:
+    """Return every shard that is to be there in the end, split by split."""
+    return [plan for split in splits for plan in _plans(split, splits[split], look)]
 
 
 def _plans(split: str, sources: Iterable[Source], look: Shards) -> list[Plan]:
@@ -256,10 +326,13 @@ def _indexed_bytes(source: Source, path: Path) -> bytes:
     return data
 
 
-def _remove_temporary(folder: Path) -> None:
-    """Remove what a killed run left under temporary names."""
+def _remove_temporary(folder: Path, plans: Sequence[Plan] | None = None) -> None:
+    """Remove what a killed run left under temporary names, of these shards or of all."""
+    stems = {plan.name.removesuffix(".tar") for plan in plans or ()}
     for path in folder.glob("*/.*.tmp"):
-        path.unlink()
+        stem = path.name.removeprefix(".").partition(".")[0]
+        if plans is None or f"{path.parent.name}/{stem}" in stems:
+            path.unlink()
 
 
 def _remove_others(folder: Path, plans: Sequence[Plan]) -> None:

@@ -24,7 +24,9 @@ import torch
 from mien.data import pictures, tars
 from mien.data.shard_access import OpenShard, opened, read_manifest
 from mien.errors import DataError
-from mien.share import WHOLE, Share
+from mien.part import WHOLE, Part
+from mien.share import WHOLE as WHOLE_BATCH
+from mien.share import Share
 
 BUFFER = 2048  # samples among which an epoch's next one is drawn
 DECODERS = min(16, os.cpu_count() or 1)  # threads: decoding is outside Python's lock
@@ -92,20 +94,29 @@ def read_split(manifest: Path, split: str, limit: int | None = None) -> Batch:
 
 
 def split_batches(
-    manifest: Path, split: str, batch_size: int, limit: int | None = None
+    manifest: Path, split: str, batch_size: int, limit: int | None = None, part: Part = WHOLE
 ) -> Iterator[Batch]:
     """Return the first `limit` samples of a split (null: all) in batches, in shard order.
 
     The last batch may be short. Pictures are decoded when their batch is asked for and not
-    before, so that a caller can time its own work.
+    before, so that a caller can time its own work. Each batch is in one part, as it is in the
+    whole.
 
     Raises:
         DataError: If the split is empty (at once), or a sample is missing or not what the
             manifest says (when it is reached).
     """
     reader = _reader(manifest, split)
-    places = islice(_in_order(reader), limit)
+    n_images = _available(reader, limit)
+    own = batches_of(n_images, batch_size, part)
+    stop = min(n_images, own.stop * batch_size)
+    places = islice(_in_order(reader), own.start * batch_size, stop)
     return _batches((_read(reader, place) for place in places), batch_size)
+
+
+def batches_of(n_images: int, batch_size: int, part: Part) -> range:
+    """Return which of a split's batches are a part's."""
+    return part.of(-(-n_images // batch_size))
 
 
 def training_batches(
@@ -116,7 +127,7 @@ def training_batches(
     epoch: int,
     limit: int | None,
     start: int = 0,
-    share: Share = WHOLE,
+    share: Share = WHOLE_BATCH,
 ) -> Iterator[Batch]:
     """Return one epoch in shuffled full batches, the same for the same seed and epoch.
 

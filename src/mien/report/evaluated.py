@@ -27,8 +27,9 @@ from mien.report.evaluation import Answers, Evaluation
 from mien.runs import CLASSIC, Run
 
 RAW_COLUMNS = ("key", "label", "prediction", "logits")
-DECODED_COLUMNS = (*RAW_COLUMNS, "n_bytes", "bpp", "psnr", "ms_ssim", "decode_seconds")
-STREAM_COLUMNS = ("key", "stream", "estimated_bits", "encode_seconds")
+DECODED_COLUMNS = (*RAW_COLUMNS, "n_bytes", "bpp", "psnr", "ms_ssim")
+STREAM_COLUMNS = ("key", "stream", "estimated_bits")
+TIME_COLUMNS = ("key", "seconds")
 # Null where a side is too short for five scales; where a codec has no likelihoods.
 NULLABLE = ("ms_ssim", "estimated_bits")
 
@@ -111,8 +112,8 @@ def _evaluation(
         estimated_bpp=None if bits is None else bits / image_size**2,
         psnr=_column(decoded, "psnr"),
         ms_ssim=_complete_or_none(decoded, "ms_ssim", path),
-        encode_seconds=_column(streams, "encode_seconds"),
-        decode_seconds=_column(decoded, "decode_seconds"),
+        encode_seconds=_seconds(decoded, paths.encode_seconds(run)),
+        decode_seconds=_seconds(decoded, paths.decode_seconds(run)),
         library=library,
     )
 
@@ -125,6 +126,17 @@ def _answers(table: pa.Table, path: Path) -> Answers:
         key = table["key"][int(odd[0])].as_py()
         raise DataError(f"{path}: {key} has another prediction than its largest logit: re-run")
     return Answers(predictions, logits)
+
+
+def _seconds(decoded: pa.Table, path: Path) -> NDArray[np.float64]:
+    """Return how long each picture took; of times there is no manifest."""
+    if not path.is_file():
+        raise DataError(
+            f"{path}: no such file: run the stage that writes it (`snakemake {path}`)"
+        )
+    times = read_rows(path, TIME_COLUMNS)
+    _require_same_keys(decoded, times, path)
+    return _column(times, "seconds")
 
 
 def _temperature(manifest: Path) -> float | None:

@@ -14,7 +14,8 @@ from mien.classifier import resnet18
 from mien.classifier.zoo import imagenet_classifier, pretrained_classifier
 from mien.codec.forward import training_forward
 from mien.codec.integers import codec_id, exported
-from mien.codec.model import LAMBDAS, Codec, channels_of, load_codec, make_tables, new_codec
+from mien.codec.model import LAMBDAS, Codec, load_codec, make_tables, new_codec
+from mien.codec.shapes import channels_of
 from mien.codec.zoo import pretrained_codec
 from mien.data import shards
 from mien.device import placed

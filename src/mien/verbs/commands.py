@@ -15,11 +15,23 @@ _CODEC = "a run such as joint/q3, a .safetensors file, or a folder that `mien ex
 
 
 def add_commands(add: Add) -> None:
-    """Add encode, decode, classify, info, compare and export.
+    """Add plan, encode, decode, classify, info, compare and export.
 
     Args:
         add: Adds one command with its name, what runs it and its help.
     """
+    plan = add("plan", _plan, "what would run, and the hours and disk it would take")
+    plan.add_argument("--params", type=Path, default=paths.PARAMS, help="%(default)s")
+    plan.add_argument("--gpus", type=int, default=1, metavar="N", help="default: %(default)s")
+    plan.add_argument(
+        "--speeds",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what benchmarks/costs.py measured on your machine, or on its GPU",
+    )
+    plan.add_argument("--json", action="store_true", help="all of it as one object")
     encode = add("encode", _encode, "write pictures as .mien files")
     encode.add_argument("names", nargs="+", metavar="IMAGE", help="a file, folder or pattern")
     encode.add_argument("-o", "--out", required=True, help="a file for one picture; a folder")
@@ -57,6 +69,12 @@ def _with_threads(args: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(args.threads)
+
+
+def _plan(args: argparse.Namespace) -> None:
+    from mien.verbs.plan import plan
+
+    print(plan(args.params, args.gpus, args.speeds, args.json))
 
 
 def _encode(args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from mien.runs import CONTROLS, PRETRAINED, TRAINS_CLASSIFIER, TRAINS_CODEC, Run
 CODEC_FILE = "codec.safetensors"  # of an exported folder
 CLASSIFIER_FILE = "classifier.safetensors"
 STRATEGIES = tuple(dict.fromkeys((PRETRAINED, *TRAINS_CODEC, *TRAINS_CLASSIFIER, *CONTROLS)))
-_SETTING = re.compile(r"q[1-8](-(bpp|mse|ce)[0-9.e+-]+)?")
+_SETTING = re.compile(r"q[1-8](-seed[0-9]+|-(bpp|mse|ce)[0-9.e+-]+)?")
 
 
 @dataclass(frozen=True)
