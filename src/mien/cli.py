@@ -24,7 +24,12 @@ Command = Callable[[argparse.Namespace], None]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after printing why the input was refused."""
-    args = parser().parse_args(argv)
+    top = parser()
+    args, rest = top.parse_known_args(argv)
+    if hasattr(args, "passed_on"):  # to Snakemake, by `mien resume`
+        args.passed_on = rest
+    elif rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         args.run(args)
     except MienError as error:  # the user's to mend; anything else keeps its traceback

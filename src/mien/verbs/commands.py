@@ -15,7 +15,7 @@ _CODEC = "a run such as joint/q3, a .safetensors file, or a folder that `mien ex
 
 
 def add_commands(add: Add) -> None:
-    """Add encode, decode, classify, info, compare and export.
+    """Add encode, decode, classify, info, compare, export and resume.
 
     Args:
         add: Adds one command with its name, what runs it and its help.
@@ -51,6 +51,13 @@ def add_commands(add: Add) -> None:
     export.add_argument("folder", type=Path)
     export.add_argument("--no-onnx", action="store_true", help="leave the ONNX files out")
     export.add_argument("--force", action="store_true", help="replace a folder of mien's")
+    resume = add("resume", _resume, "go on with a workflow that was killed, at any point")
+    resume.allow_abbrev = False
+    resume.usage = "mien resume [--force] [ARGUMENT OF SNAKEMAKE ...]"
+    resume.set_defaults(passed_on=[])
+    resume.add_argument(
+        "--force", action="store_true", help="though it may be at work on another machine"
+    )
 
 
 def _with_threads(args: argparse.Namespace) -> None:
@@ -97,3 +104,9 @@ def _export(args: argparse.Namespace) -> None:
     from mien.verbs.export import export
 
     export(args.name, args.folder, onnx=not args.no_onnx, force=args.force)
+
+
+def _resume(args: argparse.Namespace) -> None:
+    from mien.verbs.resume import resume
+
+    resume(args.passed_on, force=args.force)

@@ -1,0 +1,148 @@
+"""`kill -9` of a whole workflow at random moments, `mien resume` after each: the same results?
+
+python -m benchmarks.kills --kills 30 --seed 0
+
+A small workflow is run once without interruption, and once with its process group killed so
+long after each start, a random part of what the first run took. What the project calls results
+has to be the same byte for byte: metrics.json, the tables but the one of measured times, the
+checkpoints and pretrained models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ("metrics.json", "tables/*", "results/*/*/checkpoint.*", "models/**/*.safetensors")
+MEASURED = "tables/timings.md"
+CHANGES = {
+    "data": {"faces": {"train": 40, "test": 16, "seed": 3}},
+    "classic": {"jpeg": [10, 50]},
+    "strategies": ["joint"],
+    "sweep": {"ce": []},
+    "finetune": {"epochs": 2},
+    "compute": {"save_seconds": 0.0},  # a state after every step
+}
+
+
+def prepare(folder: Path, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Write the params of a small workflow: `tests/toy.yaml`, less of it, and `more` changes."""
+    tree = yaml.safe_load((ROOT / "tests/toy.yaml").read_text(encoding="utf-8"))
+    for section, changes in (CHANGES | more).items():
+        tree[section] = (
+            changes if section in ("classic", "strategies") else tree[section] | changes
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+
+
+def resume(folder: Path) -> subprocess.Popen[str]:
+    """Start `mien resume` in a process group of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "mien.cli",
+        "resume",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+    ]
+    options = ["--directory", str(folder), "--cores", "2", "--max-threads", "1"]
+    return subprocess.Popen(
+        [*command, *options, "--resources", "gpu=2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(folder: Path, *targets: str) -> str:
+    """Run `mien resume` to its end and return what it said; raise if it fails."""
+    with resume(folder, *targets) as process:
+        _, said = process.communicate()
+    if process.returncode:
+        raise RuntimeError(said)
+    return said
+
+
+def killed(folder: Path, seconds: float, *targets: str) -> bool:
+    """Kill `mien resume` so long after its start; return False if it had ended before."""
+    with resume(folder, *targets) as process:
+        try:
+            _, said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return True
+    if process.returncode:
+        raise RuntimeError(said)
+    return False
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of everything that has to be the same."""
+    found = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for pattern in RESULTS
+        for path in folder.glob(pattern)
+    }
+    return {name: data for name, data in sorted(found.items()) if name != MEASURED}
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return what should not be there after a workflow has ended."""
+    locks = [*folder.glob(".snakemake/locks/*"), *folder.glob(".snakemake/mien/*.json")]
+    states = folder.glob("work/*")
+    return [str(path) for path in [*locks, *states, *folder.glob("**/.*.tmp")]]
+
+
+def main() -> int:
+    """Kill and resume; return 0 if the results are those of a run that was left alone."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--least", type=float, default=0.03, help="of the whole, %(default)s")
+    parser.add_argument("--most", type=float, default=0.10, help="of the whole, %(default)s")
+    args = parser.parse_args()
+    random_part = partial(random.Random(args.seed).uniform, args.least, args.most)
+    with tempfile.TemporaryDirectory() as place:
+        alone, disturbed = Path(place, "alone"), Path(place, "disturbed")
+        for folder in (alone, disturbed):
+            prepare(folder)
+        began = time.monotonic()
+        finish(alone)
+        whole = time.monotonic() - began
+        print(f"left alone: {whole:.0f} s", flush=True)
+        done = 0
+        while done < args.kills and killed(disturbed, seconds := whole * random_part()):
+            done += 1
+            finished = len(list(disturbed.glob("logs/**/*.tsv")))
+            print(f"kill {done}: after {seconds:.1f} s, {finished} jobs done", flush=True)
+        finish(disturbed)
+        expected, seen = results(alone), results(disturbed)
+        differing = [
+            name for name in {*expected, *seen} if expected.get(name) != seen.get(name)
+        ]
+        left = leftovers(disturbed)
+    print(
+        f"{done} kills, {len(expected)} files compared, differing: {sorted(differing)}, left "
+        f"over: {left}"
+    )
+    return int(bool(differing or left or done < args.kills))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
