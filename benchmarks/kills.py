@@ -29,6 +29,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 RESULTS = ("metrics.json", "tables/*", "results/*/*/checkpoint.*", "models/**/*.safetensors")
 MEASURED = "tables/timings.md"
+WHOLE = ("classic", "strategies")  # sections that are replaced
 CHANGES = {
     "data": {"faces": {"train": 40, "test": 16, "seed": 3}},
     "classic": {"jpeg": [10, 50]},
@@ -40,12 +41,11 @@ CHANGES = {
 
 
 def prepare(folder: Path, more: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Write the params of a small workflow: `tests/toy.yaml`, less of it, and `more` changes."""
+    """Write the params of a small workflow: part of `tests/toy.yaml`, with `more` changes."""
     tree = yaml.safe_load((ROOT / "tests/toy.yaml").read_text(encoding="utf-8"))
-    for section, changes in (CHANGES | more).items():
-        tree[section] = (
-            changes if section in ("classic", "strategies") else tree[section] | changes
-        )
+    for changes in (CHANGES, more):
+        for section, values in changes.items():
+            tree[section] = values if section in WHOLE else tree[section] | values
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
 

@@ -94,8 +94,7 @@ def add(folder: Path, *, inherited: bool = False) -> Path:
     host = socket.gethostname()
     path = _place(folder) / f"{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}.json"
     since = datetime.now().isoformat(" ", "seconds")
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    record = Record(host, _boot(), os.getpid(), since, command)
+    record = Record(host, _boot(), os.getpid(), since, _command())
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)  # never closed
     os.set_inheritable(descriptor, inherited)
     try:
@@ -173,6 +172,13 @@ def guarded(folder: Path, how: int) -> Iterator[None]:
 
 def _place(folder: Path) -> Path:
     return folder.resolve() / ".snakemake" / "mien"
+
+
+def _command() -> str:
+    """Return how this process was started, whether by its name or by `python -m`."""
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.stem == "__main__" else program.name
+    return " ".join([name, *sys.argv[1:]])
 
 
 def _boot() -> str:

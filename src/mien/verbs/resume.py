@@ -76,8 +76,8 @@ def _refuse(folder: Path, *, force: bool) -> None:
             )
     if running.locked(folder) and not records and not force:
         raise BusyError(
-            f"{folder}/.snakemake/locks: there, and nothing says whose they are: when no Snakemake "
-            "is at work there, `mien resume --force`"
+            f"{folder}/.snakemake/locks: nothing says whose these are: when no Snakemake is at "
+            "work there, `mien resume --force`"
         )
     if (ids := _cluster_jobs(folder)) and not force:
         raise BusyError(
