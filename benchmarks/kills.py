@@ -2,10 +2,10 @@
 
 python -m benchmarks.kills --kills 30 --seed 0
 
-A small workflow is run once without interruption, and once with its process group killed so
-long after each start, a random part of what the first run took. What the project calls results
-has to be the same byte for byte: metrics.json, the tables but the one of measured times, the
-checkpoints and pretrained models.
+A small workflow (`--toy`: all of tests/toy.yaml) is run once without interruption, and once
+with its process group killed so long after each start, a random part of what the first run
+took. What the project calls results has to be the same byte for byte: metrics.json, the tables
+but the one of measured times, the checkpoints and pretrained models.
 """
 
 from __future__ import annotations
@@ -18,51 +18,40 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ("metrics.json", "tables/*", "results/*/*/checkpoint.*", "models/**/*.safetensors")
 MEASURED = "tables/timings.md"
-WHOLE = ("classic", "strategies")  # sections that are replaced
-CHANGES = {
+LESS = {  # one codec, one strategy: every rule but the classic codecs' once or twice
     "data": {"faces": {"train": 40, "test": 16, "seed": 3}},
-    "classic": {"jpeg": [10, 50]},
-    "strategies": ["joint"],
+    "codec": {"qualities": [3]},
     "sweep": {"ce": []},
     "finetune": {"epochs": 2},
-    "compute": {"save_seconds": 0.0},  # a state after every step
 }
+EVERY_STEP = {"save_seconds": 0.0}  # a training's state after each
 
 
-def prepare(folder: Path, more: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Write the params of a small workflow: part of `tests/toy.yaml`, with `more` changes."""
+def prepare(folder: Path, *, toy: bool = False) -> None:
+    """Write the params of a small workflow: those of `tests/toy.yaml`, all of it or less."""
     tree = yaml.safe_load((ROOT / "tests/toy.yaml").read_text(encoding="utf-8"))
-    for changes in (CHANGES, more):
-        for section, values in changes.items():
-            tree[section] = values if section in WHOLE else tree[section] | values
+    tree["compute"] |= EVERY_STEP
+    if not toy:
+        tree |= {section: tree[section] | changes for section, changes in LESS.items()}
+        tree |= {"classic": {}, "strategies": ["joint"]}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
 
 
-def resume(folder: Path) -> subprocess.Popen[str]:
+def resume(folder: Path, *targets: str) -> subprocess.Popen[str]:
     """Start `mien resume` in a process group of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "mien.cli",
-        "resume",
-        "--snakefile",
-        str(ROOT / "Snakefile"),
-    ]
-    options = ["--directory", str(folder), "--cores", "2", "--max-threads", "1"]
+    options = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    limits = ["--resources", "gpu=2", "--max-threads", "1", "--cores", "2"]
     return subprocess.Popen(
-        [*command, *options, "--resources", "gpu=2"],
+        [sys.executable, "-m", "mien.cli", "resume", *options, *limits, *targets],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -116,12 +105,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--least", type=float, default=0.03, help="of the whole, %(default)s")
     parser.add_argument("--most", type=float, default=0.10, help="of the whole, %(default)s")
+    parser.add_argument("--toy", action="store_true", help="the workflow of tests/toy.yaml")
     args = parser.parse_args()
     random_part = partial(random.Random(args.seed).uniform, args.least, args.most)
     with tempfile.TemporaryDirectory() as place:
         alone, disturbed = Path(place, "alone"), Path(place, "disturbed")
         for folder in (alone, disturbed):
-            prepare(folder)
+            prepare(folder, toy=args.toy)
         began = time.monotonic()
         finish(alone)
         whole = time.monotonic() - began

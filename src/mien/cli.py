@@ -17,7 +17,7 @@ from mien import paths
 from mien.errors import MienError
 from mien.params import Params, load_params
 from mien.runs import CLASSIC, Run
-from mien.verbs.commands import add_commands
+from mien.verbs.commands import add_commands, prepare_resume
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -83,6 +83,10 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "report", _report, "report/index.html, one page that needs no network")
     _add(commands, "show", _show, "print the BD table")
     add_commands(partial(_add_command, commands))
+    text = "go on with a workflow that was killed at any point"
+    prepare_resume(
+        commands.add_parser("resume", help=text, description=text, allow_abbrev=False)
+    )
     return top
 
 

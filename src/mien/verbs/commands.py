@@ -15,7 +15,7 @@ _CODEC = "a run such as joint/q3, a .safetensors file, or a folder that `mien ex
 
 
 def add_commands(add: Add) -> None:
-    """Add encode, decode, classify, info, compare, export and resume.
+    """Add encode, decode, classify, info, compare and export.
 
     Args:
         add: Adds one command with its name, what runs it and its help.
@@ -51,11 +51,13 @@ def add_commands(add: Add) -> None:
     export.add_argument("folder", type=Path)
     export.add_argument("--no-onnx", action="store_true", help="leave the ONNX files out")
     export.add_argument("--force", action="store_true", help="replace a folder of mien's")
-    resume = add("resume", _resume, "go on with a workflow that was killed, at any point")
-    resume.allow_abbrev = False
-    resume.usage = "mien resume [--force] [ARGUMENT OF SNAKEMAKE ...]"
-    resume.set_defaults(passed_on=[])
-    resume.add_argument(
+
+
+def prepare_resume(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `mien resume` its arguments; what it does not know is Snakemake's."""
+    parser.usage = "mien resume [--force] [ARGUMENT OF SNAKEMAKE ...]"
+    parser.set_defaults(run=_resume, passed_on=[])
+    parser.add_argument(
         "--force", action="store_true", help="though it may be at work on another machine"
     )
 
@@ -109,4 +111,5 @@ def _export(args: argparse.Namespace) -> None:
 def _resume(args: argparse.Namespace) -> None:
     from mien.verbs.resume import resume
 
-    resume(args.passed_on, force=args.force)
+    given = args.passed_on
+    resume(given[1:] if given[:1] == ["--"] else given, force=args.force)
