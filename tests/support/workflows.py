@@ -42,7 +42,10 @@ def heed_interrupts():
 def run(folder, *command):
     """Run a command to its end; return its exit code and what it said."""
     with start(folder, *command) as process:
-        said, _ = process.communicate(timeout=120)
+        try:
+            said, _ = process.communicate(timeout=120)
+        finally:
+            kill_all(process)
     return process.returncode, said
 
 

@@ -95,8 +95,11 @@ def test_an_interrupted_run_says_how_to_go_on(folder):
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
     said, _ = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert re.search(r"^mien: stopped after \d+ s: 0 of 3 jobs done", said, re.MULTILINE), said
-    assert "`mien resume`" in said
+    stopped = (
+        r"^mien: stopped after \d+ s: 0 of 3 jobs done: the same command, or `mien resume`"
+    )
+    assert re.search(stopped, said, re.MULTILINE), said
+    assert "failed" not in said
 
 
 def in_terminal(folder, *command):

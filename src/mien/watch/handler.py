@@ -38,6 +38,7 @@ SAID = frozenset(
         LogEvent.PROGRESS,
     )
 )
+INTERRUPTED = "Terminating processes on user request"
 NOISE = (
     "Assuming unrestricted shared filesystem usage",
     "Building DAG of jobs",
@@ -69,11 +70,13 @@ class LogHandler(LogHandlerBase):
         self._printed_at = 0.0
         self._ended = Event()
         self._closed = False
+        self._interrupted = False
 
     def handle(self, record: LogRecord) -> bool:
         """Look at every record, then print it if that is Snakemake's to say."""
         event = getattr(record, "event", None)
         with self._alone:
+            self._interrupted |= str(record.msg).startswith(INTERRUPTED)
             if self.watches and (see := self._seen().get(event)):
                 see(record)
             return bool(super().handle(record))
@@ -131,6 +134,8 @@ class LogHandler(LogHandlerBase):
         self._show(LINE_SECONDS)
 
     def _failed(self, record: LogRecord) -> None:
+        if self._interrupted:  # which is why it failed
+            return
         job = self.progress.fail(record.jobid)  # type: ignore[attr-defined]
         if job:
             seconds = self.progress.clock() - job.began

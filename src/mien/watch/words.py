@@ -92,10 +92,10 @@ def ended(progress: Progress) -> str:
     if progress.done == progress.total:
         return "\n".join([f"mien: {_jobs(progress.total)} done in {took}", *_results(progress)])
     so_far = f"after {took}: {progress.done} of {progress.total} jobs done"
-    again = "mien: the same command goes on from there; after a kill, `mien resume`"
     if not progress.failed:
-        return f"mien: stopped {so_far}\n{again}"
+        return f"mien: stopped {so_far}: the same command, or `mien resume`, goes on from there"
     failed = [f"  {job.label}  {' '.join(job.logs)}".rstrip() for job in progress.failed]
+    again = "mien: when that is mended, the same command goes on from there"
     return "\n".join([f"mien: stopped {so_far}, {len(failed)} failed:", *failed, again])
 
 
