@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -98,40 +99,58 @@ def leftovers(folder: Path) -> list[str]:
     return [str(path) for path in [*locks, *states, *folder.glob("**/.*.tmp")]]
 
 
+def changed(alone: Path, disturbed: Path) -> list[str]:
+    """Return the results of a disturbed workflow that differ, and what it left lying about."""
+    expected, seen = results(alone), results(disturbed)
+    names = sorted({*expected, *seen})
+    return [
+        *(name for name in names if expected.get(name) != seen.get(name)),
+        *leftovers(disturbed),
+    ]
+
+
+def disturb(
+    place: Path, alone: Path, kills: int, moment: Callable[[], float], toy: bool
+) -> list[str]:
+    """Kill a workflow so often, a new one when it has ended; return what has changed."""
+    wrong: list[str] = []
+    number = done = 0
+    while done < kills:
+        number += 1
+        folder = place / f"disturbed-{number}"
+        prepare(folder, toy=toy)
+        while done < kills and killed(folder, seconds := moment()):
+            done += 1
+            finished = len(list(folder.glob("logs/**/*.tsv")))
+            print(f"kill {done}: after {seconds:.1f} s, {finished} jobs done", flush=True)
+        finish(folder)
+        wrong += changed(alone, folder)
+    print(f"{kills} kills, {number} workflow{'s' * (number > 1)}", flush=True)
+    return wrong
+
+
 def main() -> int:
     """Kill and resume; return 0 if the results are those of a run that was left alone."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--least", type=float, default=0.03, help="of the whole, %(default)s")
-    parser.add_argument("--most", type=float, default=0.10, help="of the whole, %(default)s")
+    parser.add_argument("--most", type=float, default=0.25, help="of the whole, %(default)s")
     parser.add_argument("--toy", action="store_true", help="the workflow of tests/toy.yaml")
     args = parser.parse_args()
-    random_part = partial(random.Random(args.seed).uniform, args.least, args.most)
+    part = partial(random.Random(args.seed).uniform, args.least, args.most)
     with tempfile.TemporaryDirectory() as place:
-        alone, disturbed = Path(place, "alone"), Path(place, "disturbed")
-        for folder in (alone, disturbed):
-            prepare(folder, toy=args.toy)
+        alone = Path(place, "alone")
+        prepare(alone, toy=args.toy)
         began = time.monotonic()
         finish(alone)
         whole = time.monotonic() - began
         print(f"left alone: {whole:.0f} s", flush=True)
-        done = 0
-        while done < args.kills and killed(disturbed, seconds := whole * random_part()):
-            done += 1
-            finished = len(list(disturbed.glob("logs/**/*.tsv")))
-            print(f"kill {done}: after {seconds:.1f} s, {finished} jobs done", flush=True)
-        finish(disturbed)
-        expected, seen = results(alone), results(disturbed)
-        differing = [
-            name for name in {*expected, *seen} if expected.get(name) != seen.get(name)
-        ]
-        left = leftovers(disturbed)
-    print(
-        f"{done} kills, {len(expected)} files compared, differing: {sorted(differing)}, left "
-        f"over: {left}"
-    )
-    return int(bool(differing or left or done < args.kills))
+        wrong = disturb(Path(place), alone, args.kills, lambda: whole * part(), args.toy)
+        print(
+            f"{len(results(alone))} files compared; differing or left over: {wrong or 'none'}"
+        )
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def at_work(folder):
+def at_work(folder, request):
     """A workflow whose two jobs have begun."""
-    process = start(folder, *SNAKEMAKE)
+    process = start(folder, *getattr(request, "param", SNAKEMAKE))
     yield process, jobs_of(folder)
     kill_all(process)
     process.stdout.close()
@@ -62,13 +62,16 @@ def locks(folder):
     return list((folder / ".snakemake/locks").glob("*"))
 
 
+@pytest.mark.parametrize(
+    "at_work", [SNAKEMAKE, RESUME], indirect=True, ids=["begun", "resumed"]
+)
 def test_a_workflow_at_work_is_refused_in_one_line(folder, at_work):
     process, jobs = at_work
     code, said = run(folder, *RESUME)
     assert code == 2
     assert len(said.splitlines()) == 1
     assert f"a workflow is at work (pid {process.pid} on {socket.gethostname()}" in said
-    assert "snakemake --cores 2" in said
+    assert " --cores 2): wait for it or stop it" in said
     assert locks(folder)
     assert all(map(is_running, jobs))
 
@@ -101,7 +104,6 @@ def test_jobs_that_outlive_their_workflow_are_ended_before_it_goes_on(folder, at
     process.wait()
     assert all(map(is_running, jobs))
     (folder / "again").touch()
-    run(folder, "snakemake", "--cores", "2", "--unlock")
     code, said = run(folder, *SNAKEMAKE)
     assert code == 1
     assert "of a killed workflow still running: `mien resume` ends them" in said
