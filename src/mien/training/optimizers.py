@@ -125,7 +125,7 @@ class Cosine:
         assert not state
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Return the groups as they are now: an optimiser that is set to a state has new ones."""
+        """Return the groups as they are now: an optimiser set to a state has new ones."""
         return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
 
