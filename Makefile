@@ -8,10 +8,11 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -m 1 '^GPU')
 SLOTS := $(if $(HAS_GPU),1,$(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 ))))
 MAX_THREADS := $(shell n=$$(nproc); echo $$(( n / $(SLOTS) )))
-SNAKEMAKE := $(RUN) snakemake --cores all --resources gpu=$(SLOTS) --max-threads $(MAX_THREADS)
+OPTIONS := --cores all --resources gpu=$(SLOTS) --max-threads $(MAX_THREADS)
+SNAKEMAKE := $(RUN) snakemake $(OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo report test check bench
+.PHONY: help env demo resume report test check bench
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -20,7 +21,11 @@ env: ## Set up .venv from the lock; nothing when that is done.
 	@$(PYTHON) tools/environment.py
 
 demo: env ## Run everything params.yaml asks for: by default on faces drawn here, in minutes.
-	@$(SNAKEMAKE) --quiet rules
+	@$(SNAKEMAKE)
+	@$(RUN) mien show
+
+resume: env ## Go on with a run that was killed, at any point.
+	@$(RUN) mien resume $(OPTIONS)
 	@$(RUN) mien show
 
 report: demo ## Write Snakemake's own report, snakemake-report.html, of what `demo` made.

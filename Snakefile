@@ -4,11 +4,12 @@ snakemake --cores all --resources gpu=1
 """
 
 import sys
+from pathlib import Path
 from typing import get_args
 
 from snakemake.utils import min_version
 
-from mien import paths, workflow as plan
+from mien import paths, running, workflow as plan
 from mien.codec.classic import library_of
 from mien.errors import MienError
 from mien.params import SCRATCH, Strategy, load_params
@@ -20,6 +21,8 @@ min_version("9.5")
 try:
     PARAMS = load_params(paths.PARAMS)
     plan.check_data_root(PARAMS)
+    if workflow.is_main_process and not workflow.output_settings.dryrun:
+        running.begin(Path.cwd())
 except MienError as error:
     sys.exit(f"mien: {error}")  # one line, exit code 1
 

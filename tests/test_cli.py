@@ -47,3 +47,27 @@ def test_a_missing_model_is_refused_by_name(tmp_path, monkeypatch, capsys, reque
     assert cli.main(["finetune", "joint", "q3", "--params", toy]) == 2
     assert "models/classifier.json: no such file" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "passed", "force"),
+    [
+        ([], [], False),
+        (["--cores", "2", "--force", "models"], ["--cores", "2", "models"], True),
+        (["--", "-n", "--forceall"], ["-n", "--forceall"], False),
+        (["--forceall", "--threads", "3"], ["--forceall", "--threads", "3"], False),
+    ],
+)
+def test_what_resume_does_not_know_is_passed_on(typed, passed, force, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "mien.verbs.resume.resume", lambda given, *, force: seen.append((given, force))
+    )
+    assert cli.main(["resume", *typed]) == 0
+    assert seen == [(passed, force)]
+
+
+def test_other_commands_refuse_what_they_do_not_know(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["info", "face.mien", "--cores", "2"])
+    assert "unrecognized arguments: --cores 2" in capsys.readouterr().err

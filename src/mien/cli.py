@@ -18,7 +18,7 @@ from mien.errors import MienError
 from mien.params import Params, load_params
 from mien.part import part_named
 from mien.runs import CLASSIC, Run
-from mien.verbs.commands import add_commands
+from mien.verbs.commands import add_commands, prepare_resume
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -28,7 +28,12 @@ _PART = "one job of those that compute.parts asks for; the command without it th
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after printing why the input was refused."""
-    args = parser().parse_args(argv)
+    top = parser()
+    args, rest = top.parse_known_args(argv)
+    if hasattr(args, "passed_on"):  # to Snakemake, by `mien resume`
+        args.passed_on = rest
+    elif rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         args.run(args)
     except MienError as error:  # the user's to mend; anything else keeps its traceback
@@ -84,6 +89,10 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "report", _report, "report/index.html, one page that needs no network")
     _add(commands, "show", _show, "print the BD table")
     add_commands(partial(_add_command, commands))
+    text = "go on with a workflow that was killed at any point"
+    prepare_resume(
+        commands.add_parser("resume", help=text, description=text, allow_abbrev=False)
+    )
     return top
 
 

@@ -23,3 +23,7 @@ class StreamError(MienError):
 
 class TrainingError(MienError):
     """A training cannot go on: its loss or its gradients are not finite."""
+
+
+class BusyError(MienError):
+    """Another process works in this folder, or may do so where it cannot be seen from here."""

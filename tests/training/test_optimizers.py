@@ -57,6 +57,15 @@ def test_cosine_falls_from_the_start_to_zero():
     assert rates == pytest.approx([1 + 2**-0.5, 1.0, 1 - 2**-0.5, 0.0])
 
 
+def test_cosine_falls_on_after_the_optimiser_was_set_to_a_state():
+    """A training that goes on sets it, and has other groups from then on."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    schedule = optimizers.Cosine([optimizer], epochs=2)
+    optimizer.load_state_dict(optimizer.state_dict())
+    schedule.step(1, 0.0)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1.0)
+
+
 def test_a_warm_up_runs_the_first_epoch_at_a_tenth():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
     schedule = optimizers.Cosine([optimizer], epochs=2, warm_up=True)

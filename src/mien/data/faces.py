@@ -12,11 +12,9 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from mien.data.pool import in_order
 from mien.data.portrait.landmarks import Points
 from mien.data.portrait.light import sample_light
 from mien.data.portrait.looks import sample_looks
@@ -195,14 +194,8 @@ def _counts(labels: NDArray[np.int64]) -> dict[str, int]:
 def _draw_all(folder: Path, seed: int, jobs: list[tuple[str, int, int]], workers: int) -> None:
     draw = partial(_write_sample, folder, seed)
     with tqdm(total=len(jobs), desc="drawing faces", unit="img", disable=None) as bar:
-        if workers <= 1:
-            for job in jobs:
-                draw(job)
-                bar.update()
-            return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for _ in pool.map(draw, jobs, chunksize=8):
-                bar.update()
+        for _ in in_order(draw, jobs, workers, chunksize=8):
+            bar.update()
 
 
 def _write_sample(folder: Path, seed: int, job: tuple[str, int, int]) -> None:

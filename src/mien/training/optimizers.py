@@ -103,17 +103,17 @@ class Cosine:
     def __init__(
         self, optimizers: Iterable[Optimizer], epochs: int, *, warm_up: bool = False
     ) -> None:
-        self._groups = [group for o in optimizers for group in o.param_groups]
-        self._starts = [group["lr"] for group in self._groups]
+        self._optimizers = list(optimizers)
+        self._starts = [group["lr"] for group in self._groups()]
         self._epochs = epochs
         if warm_up:
-            for group in self._groups:
+            for group in self._groups():
                 group["lr"] /= 10
 
     def step(self, epoch: int, val_loss: float) -> None:  # noqa: ARG002 - a Schedule
         """Set the rates by the share of epochs done."""
         share = 0.5 * (1 + math.cos(math.pi * epoch / self._epochs))
-        for group, start in zip(self._groups, self._starts, strict=True):
+        for group, start in zip(self._groups(), self._starts, strict=True):
             group["lr"] = start * share
 
     def state(self) -> list[dict[str, Any]]:
@@ -123,6 +123,10 @@ class Cosine:
     def set_state(self, state: list[dict[str, Any]]) -> None:
         """Accept what `state` returned."""
         assert not state
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return the groups as they are now: an optimiser set to a state has new ones."""
+        return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
 
 def clip(optimizer: Optimizer, norm: float) -> Tensor:

@@ -65,6 +65,15 @@ def add_commands(add: Add) -> None:
     export.add_argument("--force", action="store_true", help="replace a folder of mien's")
 
 
+def prepare_resume(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `mien resume` its arguments; what it does not know is Snakemake's."""
+    parser.usage = "mien resume [--force] [ARGUMENT OF SNAKEMAKE ...]"
+    parser.set_defaults(run=_resume, passed_on=[])
+    parser.add_argument(
+        "--force", action="store_true", help="though it may be at work on another machine"
+    )
+
+
 def _with_threads(args: argparse.Namespace) -> None:
     import torch
 
@@ -115,3 +124,10 @@ def _export(args: argparse.Namespace) -> None:
     from mien.verbs.export import export
 
     export(args.name, args.folder, onnx=not args.no_onnx, force=args.force)
+
+
+def _resume(args: argparse.Namespace) -> None:
+    from mien.verbs.resume import resume
+
+    given = args.passed_on
+    resume(given[1:] if given[:1] == ["--"] else given, force=args.force)

@@ -1,0 +1,100 @@
+"""How far a workflow is and how long the rest takes, on a clock that is set by hand."""
+
+import json
+
+import pytest
+
+from mien.watch.earlier import seconds_by_rule
+from mien.watch.progress import Left, Progress
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def begun(clock, planned, earlier):
+    progress = Progress(clock=clock)
+    progress.plan(planned, earlier)
+    return progress
+
+
+def start(progress, number, rule):
+    progress.start(number, rule, f"{rule} {number}", [], [])
+
+
+def test_what_is_left_is_the_rules_mean_times_the_jobs_over_those_side_by_side(clock):
+    progress = begun(clock, {"train": 5, "report": 1}, {"report": 7.0})
+    start(progress, 1, "train")
+    start(progress, 2, "train")
+    clock.now += 10
+    progress.finish(1)
+    start(progress, 3, "train")
+    clock.now += 10
+    progress.finish(2)  # 10 s and 20 s: 15 s on average
+    clock.now += 4
+    # Two wait and one has run for 14 s: 2 x 15 + 1 + 7. Busy 10 + 20 + 14 in 24 s.
+    assert progress.left() == Left(pytest.approx(38 / (44 / 24)), [])
+
+
+def test_this_run_counts_before_earlier_ones(clock):
+    progress = begun(clock, {"train": 3}, {"train": 100.0})
+    start(progress, 1, "train")
+    assert progress.left().seconds == pytest.approx(300)
+    clock.now += 10
+    progress.finish(1)
+    assert progress.left().seconds == pytest.approx(20)
+
+
+def test_a_job_that_takes_longer_than_expected_leaves_nothing_negative(clock):
+    progress = begun(clock, {"train": 2}, {"train": 10.0})
+    start(progress, 1, "train")
+    clock.now += 50
+    assert progress.left().seconds == pytest.approx(10)
+
+
+def test_rules_of_which_nothing_is_known_are_named(clock):
+    progress = begun(clock, {"train": 2, "tables": 1, "report": 1}, {"report": 5.0})
+    start(progress, 1, "train")
+    assert progress.left() == Left(pytest.approx(5.0), ["tables", "train"])
+    clock.now += 10
+    progress.finish(1)
+    assert progress.left().unknown == ["tables"]
+
+
+def test_a_failed_job_is_neither_done_nor_waited_for(clock):
+    progress = begun(clock, {"train": 2}, {"train": 10.0})
+    start(progress, 1, "train")
+    assert progress.fail(1).label == "train 1"
+    assert progress.fail(1) is None
+    progress.finish(1)
+    assert (progress.done, progress.total) == (0, 2)
+    assert progress.left().seconds == pytest.approx(10)
+
+
+def test_earlier_runs_are_read_from_what_snakemake_keeps(tmp_path):
+    def keep(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    records = {
+        "a": ("train", 10.0, 14.0),
+        "b": ("train", 10.0, 16.0),  # another output of the same job
+        "@long/c": ("train", 50.0, 52.0),
+        "d": ("report", 1.0, 1.5),
+    }
+    for name, (rule, began, ended) in records.items():
+        keep(name, json.dumps({"rule": rule, "starttime": began, "endtime": ended}))
+    keep("half", '{"rule": "tra')
+    keep("old", '{"rule": "train"}')
+    keep("none", '{"rule": "train", "starttime": null, "endtime": 3}')
+    assert seconds_by_rule(tmp_path) == {"train": 4.0, "report": 0.5}
+    assert seconds_by_rule(tmp_path / "none here") == {}
