@@ -3,15 +3,26 @@
 snakemake --cores all --resources gpu=1
 """
 
+import os
 import sys
+from pathlib import Path
 from typing import get_args
 
 from snakemake.utils import min_version
 
-from mien import paths, workflow as plan
+# The source beside this file is what runs, and what `code` is a digest of, wherever the command
+# `mien` was installed from: in a clone, a git worktree, a copy that `dvc exp run --temp` makes.
+SOURCE = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [SOURCE, os.environ.get("PYTHONPATH", "")]
+).rstrip(":")
+
+from mien import outputs, paths, workflow as plan
 from mien.codec.classic import library_of
 from mien.errors import MienError
 from mien.params import SCRATCH, Strategy, load_params
+from mien.raw import pointer_digest
 from mien.runs import Run, run_config
 from mien.source import code
 
@@ -43,13 +54,18 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/classic.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/demo_weights.smk"
+include: "workflow/rules/targets.smk"
 
 
 localrules:
     all,
+    shards,
+    models,
+    trained,
+    evaluated,
 
 
 rule all:
     default_target: True
     input:
-        plan.everything(PARAMS),
+        outputs.everything(PARAMS),

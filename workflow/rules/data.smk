@@ -6,7 +6,7 @@ if PARAMS.data.faces is not None:
     rule faces:
         """Draw the embedded faces in AffectNet's own layout."""
         output:
-            manifest=str(paths.FACES_MANIFEST),
+            note=plan.drawn_faces(PARAMS),
         log:
             "logs/faces.log",
         benchmark:
@@ -34,6 +34,7 @@ rule ingest:
     threads: workflow.cores
     params:
         config=PARAMS.data.model_dump(mode="json"),
+        raw=pointer_digest(PARAMS.data),
         code=code("ingest"),
     shell:
         "mien ingest --threads {threads} &> {log:q}"
@@ -44,6 +45,7 @@ rule shard:
     input:
         index=str(paths.INDEX),
         manifest=str(paths.INDEX_MANIFEST),
+        drawn=plan.drawn_faces(PARAMS),
     output:
         manifest=str(paths.SHARDS_MANIFEST),
     log:
