@@ -1,7 +1,7 @@
 """Every file that the workflow makes, by the stage of dvc.yaml that versions it.
 
-`rule all` lists all of them: one that it left out would not be made again when it is deleted, and
-DVC would record its folder without it.
+`rule all` lists all of them: one that it left out would not be made again when it is deleted,
+and DVC would record its folder without it.
 """
 
 from __future__ import annotations
