@@ -101,7 +101,7 @@ class Project:
         return said
 
     def jobs(self, *command, fails=False):
-        """Run a command and return the jobs that it ran, sorted, such as `encode-run joint q3`."""
+        """Run a command and return the jobs that it ran, sorted: `encode-run joint q3`."""
         self.journal.write_text("")
         self.said = self.run(*command, fails=fails)
         lines = [line.split() for line in self.journal.read_text().splitlines()]

@@ -1,9 +1,9 @@
 """Commands whose libraries are loaded once: a job of the tests starts in a tenth of the time.
 
-`python -P served.py serve SOCKET` loads what `mien`, `snakemake` and `dvc` import from others, then
-forks for each request: the child takes over the working directory, the environment and the open
-files of the caller and runs the command. No module of mien is loaded before, so a job runs the
-source that its PYTHONPATH names. `python served.py run SOCKET NAME ...` is such a request.
+`python -P served.py serve SOCKET` loads what `mien`, `snakemake` and `dvc` import from others,
+then forks for each request: the child takes over the working directory, the environment and the
+open files of the caller and runs the command. No module of mien is loaded before, so a job runs
+the source that its PYTHONPATH names. `python served.py run SOCKET NAME ...` is such a request.
 """
 
 import array
@@ -78,7 +78,7 @@ def _child(connection):
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (the command's own, shown as Python would)
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Snakemake and DVC over one DAG: fifteen situations, each with the fewest jobs and no stale file.
+"""Snakemake and DVC over one DAG: fifteen situations, the fewest jobs each, no stale file.
 
 Every situation ends with the outputs compared with those of a run of Snakemake alone, from
 scratch, of the same revision. The rules and commands are the real ones.
@@ -8,14 +8,6 @@ import os
 import shutil
 
 import pytest
-
-from tests.support.project import (
-    drawn_raw,
-    from_scratch,
-    identity,
-    new_project,
-    served_commands,
-)
 
 REPORTED = ["figures", "report", "summarise", "tables"]
 OF_RUN = ["decode-run joint q3", "encode-run joint q3", "finetune joint q3"]
@@ -29,29 +21,6 @@ CODE = "src/mien/stages/summarise.py", "DECIMALS = 3", "DECIMALS = 2"
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    with served_commands(tmp_path_factory.mktemp("commands")) as environment:
-        yield environment
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, environment):
-    """Return a project after its first `dvc repro`, committed and pushed to a folder.
-
-    Situation 1, the first run, is what it notes.
-    """
-    folder = tmp_path_factory.mktemp("first")
-    project = new_project(folder / "project", environment, drawn_raw(folder / "raw"))
-    project.run("dvc", "remote", "add", "--default", "store", str(folder / "remote"))
-    project.commit("A remote")
-    project.first = project.repro()
-    project.status = project.run("git", "status", "--short")
-    project.commit("The first run")
-    project.run("dvc", "push")
-    return project
-
-
-@pytest.fixture(scope="module")
 def weighted(finished, tmp_path_factory):
     """Return the project with a changed weight, run and committed: situation 3."""
     project = finished.copy(tmp_path_factory.mktemp("weighted") / "project")
@@ -59,20 +28,6 @@ def weighted(finished, tmp_path_factory):
     project.changed = project.repro()
     project.commit("Another weight")
     return project
-
-
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory):
-    """Return a function that runs a project's revision from scratch, once."""
-    known = {}
-
-    def run(project):
-        key = identity(project)
-        if key not in known:
-            known[key] = from_scratch(project, tmp_path_factory.mktemp("scratch"))
-        return known[key]
-
-    return run
 
 
 def nothing_is_left_to_do(project):
