@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scmrepo.git import Git
 
 from mien import outputs, paths, workflow
 from mien.params import Params
@@ -119,6 +120,13 @@ def test_git_sees_the_pointers_of_raw_data():
     for name, code in (("mine.dvc", 1), (".gitignore", 1), ("mine", 0), ("mine/a.jpg", 0)):
         ignored = subprocess.run(["git", "check-ignore", "-q", f"data/raw/{name}"], cwd=ROOT)
         assert ignored.returncode == code, name
+
+
+def test_dvc_looks_for_pointers_of_raw_data():
+    git = Git(str(ROOT))
+    for name, is_ignored in (("data/", False), ("data/raw/", False), ("data/raw/mine/", True)):
+        assert git.is_ignored(f"{ROOT}/{name}") is is_ignored, name
+    assert not git.is_ignored(str(ROOT / "data/raw/mine.dvc"))
 
 
 def rule_values(params):
