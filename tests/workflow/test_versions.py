@@ -72,6 +72,8 @@ def test_6_changed_code_runs_again_however_old_it_looks(finished, tmp_path, scra
     project.edit(*CODE)
     assert project.repro() == REPORTED
     assert project.contents() == scratch(project)
+    name = "metrics.json"  # what ran is the source beside the Snakefile
+    assert project.contents()[name] != finished.contents()[name]
 
 
 def test_7_a_deleted_output_is_made_again(finished, tmp_path, scratch):
