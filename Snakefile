@@ -3,7 +3,6 @@
 snakemake --cores all --resources gpu=1
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import get_args
@@ -12,11 +11,7 @@ from snakemake.utils import min_version
 
 # The source beside this file is what runs, and what `code` is a digest of, wherever the command
 # `mien` was installed from: in a clone, a git worktree, a copy that `dvc exp run --temp` makes.
-SOURCE = str(Path(workflow.basedir) / "src")
-sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [SOURCE, os.environ.get("PYTHONPATH", "")]
-).rstrip(":")
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from mien import outputs, paths, workflow as plan
 from mien.codec.classic import library_of
@@ -24,9 +19,10 @@ from mien.errors import MienError
 from mien.params import SCRATCH, Strategy, load_params
 from mien.raw import pointer_digest
 from mien.runs import Run, run_config
-from mien.source import code
+from mien.source import code, use_in_jobs
 
 min_version("9.5")
+use_in_jobs()
 
 try:
     PARAMS = load_params(paths.PARAMS)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from mien import source
@@ -53,3 +55,14 @@ def test_the_digest_changes_with_a_module_far_down(monkeypatch, tmp_path):
         file.write("# changed\n")
     after = {stage: source.code.__wrapped__(stage) for stage in STAGES}
     assert {stage for stage in STAGES if before[stage] != after[stage]} == {"encode", "decode"}
+
+
+@pytest.mark.parametrize("known", [None, "/elsewhere"])
+def test_jobs_import_the_source_that_started_them(monkeypatch, known):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if known:
+        monkeypatch.setenv("PYTHONPATH", known)
+    source.use_in_jobs()
+    first, *others = os.environ["PYTHONPATH"].split(os.pathsep)
+    assert first == str(source.SOURCE.parent)
+    assert others == ([known] if known else [])

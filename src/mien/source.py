@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parent
 # What these do to a result shows in the values a rule depends on, or not at all.
 PLUMBING = {"download", "errors", "files", "params", "paths", "provenance", "runs", "source"}
+
+
+def use_in_jobs() -> None:
+    """Have every process that this one starts import this source, whichever is installed."""
+    known = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(SOURCE.parent), known]).rstrip(os.pathsep)
 
 
 @cache

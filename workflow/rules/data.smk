@@ -14,7 +14,6 @@ if PARAMS.data.faces is not None:
         threads: workflow.cores
         params:
             config=PARAMS.data.faces.model_dump(),
-            root=PARAMS.data.root,
             code=code("faces"),
         shell:
             "mien faces --threads {threads} &> {log:q}"
