@@ -145,6 +145,16 @@ class Project:
         self.run("git", "clone", "--quiet", ".", str(folder))
         return Project(folder, self.environment)
 
+    def damaged(self):
+        """Return the objects of DVC's cache that are not what their names say."""
+        every = (self.folder / ".dvc/cache/files/md5").glob("??/*")
+        return [
+            str(path)
+            for path in every
+            if hashlib.md5(path.read_bytes()).hexdigest()
+            != path.parent.name + path.name.removesuffix(".dir")
+        ]
+
     def contents(self):
         """Return a digest of every output, less what two equal runs differ in: times."""
         every = outputs.everything(Params.model_validate(self.tree()))
