@@ -9,14 +9,20 @@ from typing import get_args
 
 from snakemake.utils import min_version
 
-from mien import paths, running, workflow as plan
+# The source beside this file is what runs, and what `code` is a digest of, wherever the command
+# `mien` was installed from: in a clone, a git worktree, a copy that `dvc exp run --temp` makes.
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from mien import outputs, paths, running, workflow as plan
 from mien.codec.classic import library_of
 from mien.errors import MienError
 from mien.params import SCRATCH, Strategy, load_params
+from mien.raw import pointer_digest
 from mien.runs import Run, run_config
-from mien.source import code
+from mien.source import code, use_in_jobs
 
 min_version("9.5")
+use_in_jobs()
 
 try:
     PARAMS = load_params(paths.PARAMS)
@@ -47,13 +53,18 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/classic.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/demo_weights.smk"
+include: "workflow/rules/targets.smk"
 
 
 localrules:
     all,
+    shards,
+    models,
+    trained,
+    evaluated,
 
 
 rule all:
     default_target: True
     input:
-        plan.everything(PARAMS),
+        outputs.everything(PARAMS),

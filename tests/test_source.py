@@ -1,4 +1,5 @@
 import ast
+import os
 
 import pytest
 
@@ -92,3 +93,14 @@ def f():
     path.write_text(text)
     assert set(source._imported(path)) == by_the_compiler(text)
     assert "mien.codec.zoo" in source._imported(path)
+
+
+@pytest.mark.parametrize("known", [None, "/elsewhere"])
+def test_jobs_import_the_source_that_started_them(monkeypatch, known):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if known:
+        monkeypatch.setenv("PYTHONPATH", known)
+    source.use_in_jobs()
+    first, *others = os.environ["PYTHONPATH"].split(os.pathsep)
+    assert first == str(source.SOURCE.parent)
+    assert others == ([known] if known else [])

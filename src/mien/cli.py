@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     finetune = _add(commands, "finetune", _finetune, "train one run")
     finetune.add_argument("strategy", help="such as joint")
     finetune.add_argument("setting", help="such as q3 or q3-ce0.1")
+    _add(commands, "histories", _histories, "plots/history.csv, of all trainings")
     for name, command, text in (
         ("encode-run", _encode_run, "write the test set as one run's bitstreams"),
         ("decode-run", _decode_run, "read them back, classify and measure the pictures"),
@@ -191,6 +192,12 @@ def _finetune(args: argparse.Namespace) -> None:
     from mien.stages.finetune import finetune
 
     finetune(params, Run(args.strategy, args.setting))
+
+
+def _histories(args: argparse.Namespace) -> None:
+    from mien.stages.histories import histories
+
+    histories(_params(args))
 
 
 def _encode_run(args: argparse.Namespace) -> None:

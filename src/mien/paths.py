@@ -17,7 +17,6 @@ from mien.runs import (
 )
 
 PARAMS = Path("params.yaml")
-FACES_MANIFEST = Path("data/faces.json")
 INDEX = Path("data/index.parquet")
 INDEX_MANIFEST = Path("data/index.json")
 INGEST_REPORT = Path("data/ingest_report.csv")
@@ -30,6 +29,9 @@ TENSORBOARD = Path("logs/tensorboard")
 CLASSIFIER = MODELS / "classifier.safetensors"
 METRICS = Path("metrics.json")
 TABLES = Path("tables")
+PLOTS = Path("plots")  # for `dvc plots`
+HISTORIES = PLOTS / "history.csv"
+RATE_ACCURACY = PLOTS / "rate_accuracy.csv"
 FIGURES = Path("figures")
 REPORT = Path("report/index.html")
 STATISTICS = Path("results/statistics.json")
@@ -65,6 +67,11 @@ def checkpoint(run: Run) -> Path:
     if run.strategy == CLASSIFIER_RAW:
         run = Run(run.strategy, for_any_codec(run.setting))
     return run_folder(run) / "checkpoint.safetensors"
+
+
+def history(run: Run) -> Path:
+    """Return the epochs of a training."""
+    return checkpoint(run).with_name("history.csv")
 
 
 def codec_of(run: Run) -> Path:

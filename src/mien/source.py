@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,12 @@ _FROM = re.compile(r"^[ \t]*from ([\w.]+) import (?:\(([^)]*)\)|(.*))$", re.MULT
 _IMPORT = re.compile(r"^[ \t]*import (.*)$", re.MULTILINE)
 _NAME = re.compile(r"(\w+)(?: as \w+)?")
 _DOTTED = re.compile(r"([\w.]+)(?: as \w+)?")
+
+
+def use_in_jobs() -> None:
+    """Have every process that this one starts import this source, whichever is installed."""
+    known = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(SOURCE.parent), known]).rstrip(os.pathsep)
 
 
 @cache

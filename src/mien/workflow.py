@@ -11,6 +11,7 @@ from mien.codec import classic
 from mien.errors import DataError
 from mien.params import LIBREFACE, SCRATCH, ZOO, Params
 from mien.part import all_parts
+from mien.raw import drawn_note
 from mien.report.captions import intervals, source
 from mien.report.statistics import middle_of, read_statistics
 from mien.runs import (
@@ -28,10 +29,13 @@ from mien.runs import (
 def check_data_root(params: Params) -> None:
     """Refuse a data root that is not there, before any job starts.
 
+    Where the index is there already (by `dvc pull`), nobody may ever ask for the pictures.
+
     Raises:
-        DataError: If `data.root` is missing and is not drawn by the workflow.
+        DataError: If `data.root` is missing, is not drawn by the workflow, and is not indexed.
     """
-    if params.data.faces is None and not Path(params.data.root).is_dir():
+    needed = params.data.faces is None and not paths.INDEX_MANIFEST.is_file()
+    if needed and not Path(params.data.root).is_dir():
         raise DataError(
             f"params.yaml: data.root: {params.data.root}: no such folder: put the data set, or "
             "a link to it, there"
@@ -39,8 +43,9 @@ def check_data_root(params: Params) -> None:
 
 
 def drawn_faces(params: Params) -> list[str]:
-    """Return what `ingest` waits for: the manifest of the drawn faces, if they are drawn."""
-    return [] if params.data.faces is None else [str(paths.FACES_MANIFEST)]
+    """Return what `ingest` and `shard` wait for: the note of drawn faces, if they are."""
+    note = drawn_note(params.data)
+    return [] if note is None else [str(note)]
 
 
 def pretrain_config(params: Params, section: str) -> dict[str, Any]:
@@ -235,16 +240,3 @@ def rests_on(params: Params) -> str:
         return f"No {paths.STATISTICS} of these params yet."
     text = f"{source(statistics)} Every interval is a {intervals(statistics)}."
     return re.sub(r"([\\*`|_])", r"\\\1", text)
-
-
-def everything(params: Params) -> list[str]:
-    """Return every file that the whole workflow makes and nothing else is made from."""
-    return [
-        str(paths.METRICS),
-        str(paths.REPORT),
-        *tables(),
-        *figures("pdf"),
-        *figures("png"),
-        *evaluations(params),
-        *archives(params),
-    ]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mien import paths
 from mien.errors import DataError, ParamsError
 from mien.params import Data, Faces, Params
+from mien.raw import drawn_note
 from mien.stages.faces import draw
 
 ROOT = Path("data/raw")
@@ -24,9 +24,10 @@ def params(faces: Faces | None) -> Params:
 
 
 def test_what_params_ask_for_is_drawn_at_their_root():
-    draw(params(Faces(train=3, test=2, seed=11)), workers=1)
+    asked = params(Faces(train=3, test=2, seed=11))
+    draw(asked, workers=1)
 
-    manifest = json.loads(paths.FACES_MANIFEST.read_text())
+    manifest = json.loads(drawn_note(asked.data).read_text())
     assert manifest == json.loads((ROOT / "manifest.json").read_text())
     assert (manifest["train"], manifest["test"], manifest["seed"]) == (3, 2, 11)
     assert len(list((ROOT / "train_set" / "images").iterdir())) == 3
@@ -34,10 +35,12 @@ def test_what_params_ask_for_is_drawn_at_their_root():
 
 
 def test_faces_drawn_for_other_params_are_replaced():
-    draw(params(Faces(train=3, test=1, seed=11)), workers=1)
-    draw(params(Faces(train=2, test=1, seed=11)), workers=1)
+    first, second = (params(Faces(train=n, test=1, seed=11)) for n in (3, 2))
+    draw(first, workers=1)
+    draw(second, workers=1)
     assert len(list((ROOT / "train_set" / "images").iterdir())) == 2
-    assert json.loads(paths.FACES_MANIFEST.read_text())["train"] == 2
+    assert json.loads(drawn_note(second.data).read_text())["train"] == 2
+    assert not drawn_note(first.data).exists()  # or the first would be taken to be there still
 
 
 def test_a_folder_that_was_not_drawn_is_not_touched():

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mien import paths, workflow
+from mien import outputs, paths, workflow
 from mien.codec.archive import read_archive
 from mien.codec.stream import load_coder
 from mien.params import load_params
@@ -58,13 +58,49 @@ def params():
 
 
 def test_everything_is_made(finished, params):
-    for name in workflow.everything(params):
+    for name in outputs.everything(params):
         assert (finished / name).stat().st_size > 0, name
 
 
 def test_a_second_run_does_nothing(finished):
     out = snakemake(finished)
     assert "Nothing to be done" in out.stdout + out.stderr
+
+
+def test_any_deleted_output_is_made_again(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    for name in ("models/codec/q3.safetensors", str(paths.HISTORIES), "tables/runs.csv"):
+        (folder / name).unlink()
+        assert planned(folder), name
+        shutil.copy2(finished / name, folder / name)
+    assert planned(folder) == {}
+
+
+def test_faces_that_are_not_there_are_drawn_where_somebody_needs_them(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    shutil.rmtree(folder / "data/raw")
+    assert planned(folder) == {}
+    tree = yaml.safe_load(TOY.read_text())
+    tree["shards"]["filter"] = "lanczos"
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    assert planned(folder, "shards") == {"faces": 1, "ingest": 1, "shard": 1, "shards": 1}
+
+
+def test_faces_of_other_params_are_never_taken_for_those_of_these(finished, tmp_path):
+    """Also with what Snakemake knew when these were drawn, as a checkout brings it."""
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    tree = yaml.safe_load(TOY.read_text())
+    tree["data"]["faces"]["seed"] = 4
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    out = snakemake(folder, "shards")
+    assert out.returncode == 0, out.stdout + out.stderr
+    tree["data"] |= {"faces": {"train": 64, "test": 24, "seed": 3}, "val_fraction": 0.3}
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    for name in ("data/index.parquet", "data/index.json", "data/ingest_report.csv"):
+        shutil.copy2(finished / name, folder / name)
+    shutil.rmtree(folder / ".snakemake/metadata")
+    shutil.copytree(finished / ".snakemake/metadata", folder / ".snakemake/metadata")
+    assert planned(folder, "shards") == {"faces": 1, "ingest": 1, "shard": 1, "shards": 1}
 
 
 def test_every_rate_is_counted_from_the_stored_streams(finished, params):

@@ -6,7 +6,7 @@ if PARAMS.data.faces is not None:
     rule faces:
         """Draw the embedded faces in AffectNet's own layout."""
         output:
-            manifest=str(paths.FACES_MANIFEST),
+            note=plan.drawn_faces(PARAMS),
         log:
             "logs/faces.log",
         benchmark:
@@ -14,7 +14,6 @@ if PARAMS.data.faces is not None:
         threads: workflow.cores
         params:
             config=PARAMS.data.faces.model_dump(),
-            root=PARAMS.data.root,
             code=code("faces"),
         shell:
             "mien faces --threads {threads} &> {log:q}"
@@ -34,6 +33,7 @@ rule ingest:
     threads: workflow.cores
     params:
         config=PARAMS.data.model_dump(mode="json"),
+        raw=pointer_digest(PARAMS.data),
         code=code("ingest"),
     shell:
         "mien ingest --threads {threads} &> {log:q}"
@@ -49,6 +49,7 @@ rule shard:
         index=str(paths.INDEX),
         manifest=str(paths.INDEX_MANIFEST),
         parts=plan.parts(PARAMS, SHARD_PART),
+        drawn=plan.drawn_faces(PARAMS),
     output:
         manifest=str(paths.SHARDS_MANIFEST),
     log:
@@ -67,6 +68,7 @@ rule shard_part:
     input:
         index=ancient(str(paths.INDEX)),
         manifest=ancient(str(paths.INDEX_MANIFEST)),
+        drawn=[ancient(path) for path in plan.drawn_faces(PARAMS)],
     output:
         temp(SHARD_PART),
     log:

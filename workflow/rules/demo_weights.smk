@@ -22,9 +22,3 @@ rule demo_weights:
         "snakemake models --snakefile {params.snakefile:q} --directory work/demo-weights "
         "--cores {threads} && mien pack work/demo-weights/models {params.folder:q} && "
         "touch {output:q}) &> {log:q}"
-
-
-rule models:
-    """The pretrained models alone."""
-    input:
-        plan.models(PARAMS),

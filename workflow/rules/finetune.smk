@@ -24,3 +24,19 @@ rule finetune:
         code=code("finetune"),
     shell:
         "mien finetune {wildcards.strategy:q} {wildcards.setting:q} --threads {threads} &> {log:q}"
+
+
+rule histories:
+    """The histories of all trainings in one table."""
+    input:
+        outputs.histories(PARAMS),
+    output:
+        str(paths.HISTORIES),
+    log:
+        "logs/histories.log",
+    benchmark:
+        "logs/histories.tsv"
+    params:
+        code=code("histories"),
+    shell:
+        "mien histories &> {log:q}"

@@ -40,6 +40,7 @@ rule tables:
             category="Tables",
             caption="../report/tables.rst",
         ),
+        curve=str(paths.RATE_ACCURACY),
     log:
         "logs/tables.log",
     benchmark:

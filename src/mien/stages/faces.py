@@ -6,15 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
-from mien import paths
 from mien.data.faces import drawn_request, request_for, write_affectnet
 from mien.errors import ParamsError
 from mien.files import write_json
 from mien.params import Params
+from mien.raw import drawn_note
 
 
 def draw(params: Params, workers: int) -> None:
-    """Draw `data.faces` into the folder `data.root`; say so in `data/faces.json`.
+    """Draw `data.faces` into the folder `data.root`; say so in a note beside them.
 
     Faces that were drawn there for other params are replaced; anything else is left alone.
 
@@ -26,8 +26,8 @@ def draw(params: Params, workers: int) -> None:
         ParamsError: If params.yaml asks for no drawn faces.
         DataError: If `data.root` holds something else.
     """
-    faces = params.data.faces
-    if faces is None:
+    faces, note = params.data.faces, drawn_note(params.data)
+    if faces is None or note is None:
         raise ParamsError(
             f"data.faces: null, so {params.data.root} is yours to fill: give train, test and "
             "seed to have faces drawn there"
@@ -37,4 +37,4 @@ def draw(params: Params, workers: int) -> None:
     if there not in (None, request_for(faces.train, faces.test, faces.seed)):
         shutil.rmtree(root)
     write_affectnet(root, faces.train, faces.test, faces.seed, workers)
-    write_json(paths.FACES_MANIFEST, json.loads((root / "manifest.json").read_text()))
+    write_json(note, json.loads((root / "manifest.json").read_text()))

@@ -92,7 +92,7 @@ def _finetune(team: Team, params: Params, run: Run) -> None:
         record["codec_id"] = codec_id(task.codec, integers)
     if run.strategy in TRAINS_CLASSIFIER:
         record["calibration"] = _calibration(params, run, task)
-    write_history(paths.run_folder(run) / "history.csv", history)
+    write_history(paths.history(run), history)
     save_tensors(paths.checkpoint(run), tensors, record)
     keeper.remove()
 
