@@ -49,6 +49,14 @@ def test_an_interval_with_zero_shows_nothing(statistics):
     )
 
 
+def test_a_training_that_kept_its_start_is_called_the_baseline(statistics):
+    assert rate_claim(statistics, value=0.0, low=0.0, high=0.0) == (
+        "joint is the baseline itself at equal accuracy: no difference on any resample, as when "
+        "no epoch was better on val than the start."
+    )
+    assert "includes zero" in rate_claim(statistics, value=0.0, low=0.0, high=0.1)
+
+
 def test_too_many_resamples_without_a_value_show_nothing(statistics):
     claim = rate_claim(statistics, value=-30.0, low=-40.0, high=-20.0, absent=0.12)
     assert claim.startswith("Nothing is shown about joint at equal accuracy")
