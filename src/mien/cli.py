@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from mien import paths
+from mien.claim import claimed
 from mien.errors import MienError
 from mien.params import Params, load_params
 from mien.runs import CLASSIC, Run
@@ -110,13 +112,14 @@ def _params(args: argparse.Namespace) -> Params:
     return load_params(args.params)
 
 
-def _network_params(args: argparse.Namespace) -> Params:
-    """Return the params of a command that runs networks, on so many threads."""
-    params = _params(args)
-    import torch
+@contextmanager
+def _networks(args: argparse.Namespace, gpus: int = 1) -> Iterator[None]:
+    """Run networks on so many GPUs of this process's own, and on so many threads."""
+    with claimed(gpus):
+        import torch
 
-    torch.set_num_threads(args.threads)
-    return params
+        torch.set_num_threads(args.threads)
+        yield
 
 
 def _faces(args: argparse.Namespace) -> None:
@@ -149,17 +152,19 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _pretrain_codec(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    from mien.stages.pretrain import pretrain_codec
+    params = _params(args)
+    with _networks(args):
+        from mien.stages.pretrain import pretrain_codec
 
-    pretrain_codec(params, args.quality)
+        pretrain_codec(params, args.quality)
 
 
 def _pretrain_classifier(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    from mien.stages.pretrain import pretrain_classifier
+    params = _params(args)
+    with _networks(args):
+        from mien.stages.pretrain import pretrain_classifier
 
-    pretrain_classifier(params)
+        pretrain_classifier(params)
 
 
 def _pack(args: argparse.Namespace) -> None:
@@ -169,30 +174,34 @@ def _pack(args: argparse.Namespace) -> None:
 
 
 def _finetune(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    from mien.stages.finetune import finetune
+    params = _params(args)
+    with _networks(args, params.compute.devices):
+        from mien.stages.finetune import finetune
 
-    finetune(params, Run(args.strategy, args.setting))
+        finetune(params, Run(args.strategy, args.setting))
 
 
 def _encode_run(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    if args.strategy in CLASSIC:
-        from mien.stages.encode_classic import encode
-    else:
-        from mien.stages.encode import encode
-    for setting in args.setting:
-        encode(params, Run(args.strategy, setting))
+    params = _params(args)
+    classic = args.strategy in CLASSIC  # no networks: no GPU
+    with nullcontext() if classic else _networks(args):
+        if classic:
+            from mien.stages.encode_classic import encode
+        else:
+            from mien.stages.encode import encode
+        for setting in args.setting:
+            encode(params, Run(args.strategy, setting))
 
 
 def _decode_run(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    if args.strategy in CLASSIC:
-        from mien.stages.decode_classic import decode
-    else:
-        from mien.stages.decode import decode
-    for setting in args.setting:
-        decode(params, Run(args.strategy, setting))
+    params = _params(args)
+    with _networks(args):
+        if args.strategy in CLASSIC:
+            from mien.stages.decode_classic import decode
+        else:
+            from mien.stages.decode import decode
+        for setting in args.setting:
+            decode(params, Run(args.strategy, setting))
 
 
 def _summarise(args: argparse.Namespace) -> None:
