@@ -7,7 +7,9 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +23,7 @@ from tests.support.gpus import CUT_UP, FIRST, PARTS, SECOND, simulated
 HOLDS = """
 import os, sys, time
 from mien.claim import claimed
+os.setuid(int(os.environ.get("AS_USER", os.getuid())))
 with claimed(int(sys.argv[1])):
     print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     {inside}
@@ -293,14 +296,18 @@ def test_a_folder_that_cannot_hold_locks_is_named(tmp_path, monkeypatch, place):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
-def test_another_users_file_in_a_sticky_folder_is_locked(start, tmp_path):
-    """What /tmp is; fs.protected_regular refuses O_CREAT there, even to root."""
-    locks = tmp_path / "locks"
-    locks.chmod(0o1777)
-    gpus_of(start(2))
-    for file in locks.iterdir():
-        os.chown(file, 65534, 65534)
-    waits(start())
+@pytest.mark.parametrize(("first", "second"), [("65534", "0"), ("0", "65534")])
+def test_users_lock_each_others_files(start, first, second):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        machine = simulated(Path(folder))
+        for shared in (Path(folder), Path(machine["MIEN_GPU_LOCKS"])):
+            shared.chmod(0o1777)
+        holder = start(2, AS_USER=first, **machine)
+        assert gpus_of(holder) == f"{FIRST},{SECOND}"
+        other = start(2, AS_USER=second, **machine)
+        waits(other)
+        end(holder)
+        assert gpus_of(other) == f"{FIRST},{SECOND}"
 
 
 @pytest.mark.parametrize(
