@@ -1,13 +1,15 @@
 """A SLURM cluster of one machine on loopback, with two GPUs that are /dev/null's twins.
 
 Its configuration has to be at /etc/slurm, where jobs look for it (Snakemake's plugin takes
-SLURM_CONF out of their environment). What was there is put back, after a killed run by the next.
+SLURM_CONF out of their environment). What was there is put back: after a run that was killed, by
+the next one.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import socket
 import stat
@@ -15,6 +17,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "setpriv")
@@ -22,6 +25,11 @@ ETC = Path("/etc/slurm")
 FILES = ("slurm.conf", "gres.conf", "cgroup.conf")
 BEFORE = ".before-the-test"
 N_GPUS = 2
+# As slurmd sees it when a job starts, before anything of ours runs.
+PROLOG = """\
+#!/bin/sh
+echo "$SLURM_JOB_GPUS" > {folder}/gpus-of-$SLURM_JOB_ID
+"""
 
 CONFIG = """\
 ClusterName=loopback
@@ -47,8 +55,9 @@ SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-MinJobAge=600
+MinJobAge=3600
 ReturnToService=2
+Prolog={folder}/prolog
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
 NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=256000 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
@@ -75,6 +84,33 @@ def _answers() -> bool:
     return " is UP" in out.stdout
 
 
+@dataclass(frozen=True)
+class Job:
+    """What SLURM says of a job.
+
+    Attributes:
+        name: Rule or group, with its wildcards.
+        state: Such as COMPLETED.
+        cpus: Asked for, of its one task.
+        memory: Asked for.
+        limit: Of its time.
+        n_gpus: Asked for.
+        gpus: The numbers of those that it was given.
+        start: When; these compare as text.
+        end: When.
+    """
+
+    name: str
+    state: str
+    cpus: int
+    memory: str
+    limit: str
+    n_gpus: int
+    gpus: list[str]
+    start: str
+    end: str
+
+
 @contextmanager
 def cluster(folder: Path) -> Iterator[None]:
     """Run a cluster while the block runs; its daemons end with this process, even if killed.
@@ -92,6 +128,32 @@ def cluster(folder: Path) -> Iterator[None]:
                 _wait_for(["munge", "--socket", str(folder / "munge.socket"), "-n"])
         _wait_for(["sinfo", "--noheader", "--states=idle"], says="idle")
         yield
+
+
+def jobs(folder: Path) -> list[Job]:
+    """Return every job that the cluster has run, and what it was given."""
+    out = subprocess.run(
+        ["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True, check=True
+    )
+    return [
+        _job(dict(re.findall(r"(\S+?)=(\S*)", line)), folder)
+        for line in out.stdout.splitlines()
+    ]
+
+
+def _job(facts: dict[str, str], folder: Path) -> Job:
+    given = (folder / f"gpus-of-{facts['JobId']}").read_text().strip()
+    return Job(
+        facts["Comment"],
+        facts["JobState"],
+        int(facts["CPUs/Task"]),
+        facts["MinMemoryNode"],
+        facts["TimeLimit"],
+        int(facts.get("TresPerJob", "gpu:0").rpartition(":")[2]),
+        given.split(",") if given else [],
+        facts["StartTime"],
+        facts["EndTime"],
+    )
 
 
 @contextmanager
@@ -112,6 +174,8 @@ def _configured(folder: Path) -> Iterator[None]:
         (folder / name).mkdir()
     for number in range(N_GPUS):
         os.mknod(folder / f"gpu{number}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    (folder / "prolog").write_text(PROLOG.format(folder=folder))
+    (folder / "prolog").chmod(0o755)
     host = socket.gethostname().split(".")[0]
     text = CONFIG.format(host=host, folder=folder, ports=_free_ports(2), gpus=N_GPUS)
     (ETC / "slurm.conf").write_text(text)
@@ -154,7 +218,11 @@ def _daemons(folder: Path) -> list[list[str]]:
         for name, suffix in places.items()
         for option in (_munge_option(name), str(folder / f"munge.{suffix}"))
     ]
-    return [["munged", "--foreground", "--force", *options], ["slurmctld", "-D"], ["slurmd", "-D"]]
+    return [
+        ["munged", "--foreground", "--force", *options],
+        ["slurmctld", "-D"],
+        ["slurmd", "-D"],
+    ]
 
 
 def _munge_option(name: str) -> str:
