@@ -3,11 +3,11 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
-# With a GPU one job at a time. Without, up to four side by side that share the cores: two
-# single-threaded trainings beat one on two threads.
-HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -m 1 '^GPU')
-SLOTS := $(if $(HAS_GPU),1,$(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 ))))
-MAX_THREADS := $(shell n=$$(nproc); echo $$(( n / $(SLOTS) )))
+# A job for each GPU: it takes one of its own. Without any, up to four side by side that share the
+# cores: two single-threaded trainings beat one on two threads.
+GPUS := $(filter-out 0,$(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU'))
+SLOTS := $(or $(GPUS),$(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 ))))
+MAX_THREADS := $(shell n=$$(( $$(nproc) / $(SLOTS) )); echo $$(( n > 0 ? n : 1 )))
 OPTIONS := --cores all --resources gpu=$(SLOTS) --max-threads $(MAX_THREADS)
 SNAKEMAKE := $(RUN) snakemake $(OPTIONS)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from mien import paths
+from mien.claim import claimed
 from mien.errors import MienError
 from mien.params import Params, load_params
 from mien.part import part_named
@@ -126,13 +128,14 @@ def _params(args: argparse.Namespace) -> Params:
     return load_params(args.params)
 
 
-def _network_params(args: argparse.Namespace) -> Params:
-    """Return the params of a command that runs networks, on so many threads."""
-    params = _params(args)
-    import torch
+@contextmanager
+def _networks(args: argparse.Namespace, gpus: int = 1) -> Iterator[None]:
+    """Run networks on so many GPUs of this process's own, and on so many threads."""
+    with claimed(gpus):
+        import torch
 
-    torch.set_num_threads(args.threads)
-    return params
+        torch.set_num_threads(args.threads)
+        yield
 
 
 def _faces(args: argparse.Namespace) -> None:
@@ -168,17 +171,19 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _pretrain_codec(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    from mien.stages.pretrain import pretrain_codec
+    params = _params(args)
+    with _networks(args):
+        from mien.stages.pretrain import pretrain_codec
 
-    pretrain_codec(params, args.quality)
+        pretrain_codec(params, args.quality)
 
 
 def _pretrain_classifier(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    from mien.stages.pretrain import pretrain_classifier
+    params = _params(args)
+    with _networks(args):
+        from mien.stages.pretrain import pretrain_classifier
 
-    pretrain_classifier(params)
+        pretrain_classifier(params)
 
 
 def _pack(args: argparse.Namespace) -> None:
@@ -188,10 +193,11 @@ def _pack(args: argparse.Namespace) -> None:
 
 
 def _finetune(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    from mien.stages.finetune import finetune
+    params = _params(args)
+    with _networks(args, params.compute.devices):
+        from mien.stages.finetune import finetune
 
-    finetune(params, Run(args.strategy, args.setting))
+        finetune(params, Run(args.strategy, args.setting))
 
 
 def _histories(args: argparse.Namespace) -> None:
@@ -201,29 +207,32 @@ def _histories(args: argparse.Namespace) -> None:
 
 
 def _encode_run(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    if args.strategy in CLASSIC:
-        from mien.stages.encode_classic import encode, encode_part
-    else:
-        from mien.stages.encode import encode, encode_part
-    for run in (Run(args.strategy, setting) for setting in args.setting):
-        if args.part:
-            encode_part(params, run, part_named(args.part))
+    params = _params(args)
+    classic = args.strategy in CLASSIC  # no networks: no GPU
+    with nullcontext() if classic else _networks(args):
+        if classic:
+            from mien.stages.encode_classic import encode, encode_part
         else:
-            encode(params, run)
+            from mien.stages.encode import encode, encode_part
+        for run in (Run(args.strategy, setting) for setting in args.setting):
+            if args.part:
+                encode_part(params, run, part_named(args.part))
+            else:
+                encode(params, run)
 
 
 def _decode_run(args: argparse.Namespace) -> None:
-    params = _network_params(args)
-    if args.strategy in CLASSIC:
-        from mien.stages.decode_classic import decode, decode_part
-    else:
-        from mien.stages.decode import decode, decode_part
-    for run in (Run(args.strategy, setting) for setting in args.setting):
-        if args.part:
-            decode_part(params, run, part_named(args.part))
+    params = _params(args)
+    with _networks(args):
+        if args.strategy in CLASSIC:
+            from mien.stages.decode_classic import decode, decode_part
         else:
-            decode(params, run)
+            from mien.stages.decode import decode, decode_part
+        for run in (Run(args.strategy, setting) for setting in args.setting):
+            if args.part:
+                decode_part(params, run, part_named(args.part))
+            else:
+                decode(params, run)
 
 
 def _summarise(args: argparse.Namespace) -> None:

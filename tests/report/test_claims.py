@@ -51,8 +51,8 @@ def test_an_interval_with_zero_shows_nothing(statistics):
 
 def test_a_training_that_kept_its_start_is_called_the_baseline(statistics):
     assert rate_claim(statistics, value=0.0, low=0.0, high=0.0) == (
-        "joint is the baseline itself at equal accuracy: no difference on any resample, as when "
-        "no epoch was better on val than the start."
+        "joint is the baseline itself at equal accuracy: no difference on any resample, as "
+        "when no epoch was better on val than the start."
     )
     assert "includes zero" in rate_claim(statistics, value=0.0, low=0.0, high=0.1)
 

@@ -110,8 +110,8 @@ def _claim(strategy: str, found: Bounded, words: _Words, over: str) -> str:
         return _bound(strategy, found, words)
     if found.value == found.low == found.high == 0:
         return (
-            f"{strategy} is the baseline itself {words.where}: no difference on any resample, as "
-            "when no epoch was better on val than the start."
+            f"{strategy} is the baseline itself {words.where}: no difference on any resample, "
+            "as when no epoch was better on val than the start."
         )
     than = f"{words.amount(found.value)} than the baseline"
     if not found.excludes_zero:

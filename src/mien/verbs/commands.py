@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mien import paths
+from mien.claim import claimed
 
 Command = Callable[[argparse.Namespace], None]
 Add = Callable[[str, Command, str], argparse.ArgumentParser]
@@ -80,6 +82,14 @@ def _with_threads(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
 
 
+@contextmanager
+def _networks(args: argparse.Namespace) -> Iterator[None]:
+    """Run networks on a GPU that no job has, else on the CPU: who types does not wait."""
+    with claimed(1, wait=False):
+        _with_threads(args)
+        yield
+
+
 def _plan(args: argparse.Namespace) -> None:
     from mien.verbs.plan import plan
 
@@ -87,24 +97,24 @@ def _plan(args: argparse.Namespace) -> None:
 
 
 def _encode(args: argparse.Namespace) -> None:
-    _with_threads(args)
-    from mien.verbs.coding import encode
+    with _networks(args):
+        from mien.verbs.coding import encode
 
-    encode(args.names, args.out, args.codec, verify=args.verify, force=args.force)
+        encode(args.names, args.out, args.codec, verify=args.verify, force=args.force)
 
 
 def _decode(args: argparse.Namespace) -> None:
-    _with_threads(args)
-    from mien.verbs.coding import decode
+    with _networks(args):
+        from mien.verbs.coding import decode
 
-    decode(args.names, args.out, args.codec, force=args.force)
+        decode(args.names, args.out, args.codec, force=args.force)
 
 
 def _classify(args: argparse.Namespace) -> None:
-    _with_threads(args)
-    from mien.verbs.classify import classify
+    with _networks(args):
+        from mien.verbs.classify import classify
 
-    classify(args.names, args.codec, args.classifier, as_json=args.json)
+        classify(args.names, args.codec, args.classifier, as_json=args.json)
 
 
 def _info(args: argparse.Namespace) -> None:
