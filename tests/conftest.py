@@ -1,5 +1,6 @@
 """What several tests share: toy params, drawn pictures, a briefly trained codec."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,10 @@ import torch
 from mien.params import Params, load_params
 
 TOY = Path(__file__).parent / "toy.yaml"
+
+# The cores of the machine are shared by the processes that run tests side by side.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+torch.set_num_threads(max(1, (os.cpu_count() or 1) // _WORKERS))
 
 
 @pytest.fixture
