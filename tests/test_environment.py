@@ -56,7 +56,10 @@ def test_what_a_missing_codec_is_said_to_need_is_in_the_extra(request):
     }
     packages = {re.match(r"[a-z-]+", recipe.package)[0] for recipe in RECIPES.values()}
     assert packages == extra | {"pillow"}
-    assert "mien[classic,export]" in project["optional-dependencies"]["dev"]
+    (ours,) = (
+        item for item in project["optional-dependencies"]["dev"] if item.startswith("mien[")
+    )
+    assert "classic" in re.findall(r"\w+", ours)
 
 
 @pytest.mark.parametrize(

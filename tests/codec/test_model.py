@@ -8,8 +8,8 @@ from mien.codec.model import (
     load_codec,
     make_tables,
     new_codec,
-    zoo_channels,
 )
+from mien.codec.shapes import zoo_channels
 from mien.codec.stream import coder_of
 from mien.errors import CheckpointError
 from mien.tensors import fingerprint, save_tensors, under

@@ -108,7 +108,11 @@ def table_bytes():
 
 @pytest.mark.usefixtures("results")
 def test_runs_that_params_do_not_name_are_ignored():
-    fewer = params_of(sweep={"bpp": [], "mse": [], "ce": []}, strategies=["joint"])
+    fewer = params_of(
+        sweep={"bpp": [], "mse": [], "ce": []},
+        repeat={"qualities": [], "seeds": []},
+        strategies=["joint"],
+    )
     summarise(fewer)
     metrics = json.loads(paths.METRICS.read_text())
     assert set(metrics) == {"pretrained", "joint", "summary"}
