@@ -11,7 +11,10 @@ from snakemake.utils import min_version
 
 # The source beside this file is what runs, and what `code` is a digest of, wherever the command
 # `mien` was installed from: in a clone, a git worktree, a copy that `dvc exp run --temp` makes.
+# (`logger: mien` of the profile may have been imported from there already.)
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+for name in [name for name in sys.modules if name.partition(".")[0] == "mien"]:
+    del sys.modules[name]
 
 from mien import outputs, paths, running, workflow as plan
 from mien.codec.classic import library_of

@@ -72,10 +72,15 @@ def everything(params: Params) -> list[str]:
 
 
 def _measured(run: Run) -> list[Path]:
-    streams = _with_manifests(paths.streams(run))
+    streams = [*_with_manifests(paths.streams(run)), paths.encode_seconds(run)]
     learned = run.strategy == PRETRAINED or run.strategy in TRAINS_CODEC
     bits = _with_manifests(paths.bits(run)) if learned and run.strategy not in CLASSIC else []
-    measured = [paths.decoded(run), paths.raw(run), paths.examples(run)]
+    measured = [
+        paths.decoded(run),
+        paths.raw(run),
+        paths.examples(run),
+        paths.decode_seconds(run),
+    ]
     return [*streams, *bits, *measured, paths.evaluation_manifest(run)]
 
 

@@ -29,7 +29,7 @@ ON_A_GPU = {
     ),
 }
 COMPUTES = ("pretrain_", "finetune", "encode", "decode")
-TEXTS = ("summarise", "tables", "figures", "report")
+TEXTS = ("histories", "summarise", "tables", "figures", "report")
 WITHOUT = {"rule_data_faces_ingest_shard": "12:00:00"}
 
 

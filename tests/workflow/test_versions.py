@@ -80,7 +80,8 @@ def test_6_changed_code_runs_again_however_old_it_looks(finished, tmp_path, scra
 def test_7_a_deleted_output_is_made_again(finished, tmp_path, scratch):
     project = finished.copy(tmp_path / "project")
     (project.folder / "results/joint/q3/per_image.parquet").unlink()
-    assert project.repro() == sorted(["decode-run joint q3", *REPORTED])
+    # What it measured is what it was but for the times, which one table alone shows.
+    assert project.repro() == ["decode-run joint q3", "summarise", "tables"]
     assert project.contents() == scratch(project)
 
 

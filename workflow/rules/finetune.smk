@@ -37,6 +37,7 @@ rule histories:
     benchmark:
         "logs/histories.tsv"
     params:
+        reads=outputs.histories(PARAMS),
         code=code("histories"),
     shell:
         "mien histories &> {log:q}"
