@@ -21,7 +21,7 @@ from mien.codec.classic import library_of
 from mien.errors import MienError
 from mien.params import SCRATCH, Strategy, load_params
 from mien.raw import pointer_digest
-from mien.runs import Run, run_config
+from mien.runs import ALL, SETTING, Run, run_config
 from mien.source import code, use_in_jobs
 
 min_version("9.5")
@@ -46,7 +46,7 @@ wildcard_constraints:
     quality=r"[1-8]",
     strategy="|".join(["pretrained", *get_args(Strategy)]),
     part=r"[0-9]+-of-[0-9]+",
-    setting=r"(all|q[1-8])(-seed[0-9]+|-(bpp|mse|ce)[0-9.e+-]+)?",
+    setting=rf"{ALL}(-seed[0-9]+)?|{SETTING}",
 
 
 include: "workflow/rules/data.smk"

@@ -333,8 +333,7 @@ def test_what_runs_networks_claims_first(
     def stop(n, *, wait=True):
         raise MienError(f"{n} GPUs" + ("" if wait else " if free"))
 
-    for module in (cli, commands):
-        monkeypatch.setattr(module, "claimed", stop)
+    monkeypatch.setattr(commands, "claimed", stop)
     toy = (request.config.rootpath / "tests/toy.yaml").read_text()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(toy.replace("devices: 1", "devices: 2"))

@@ -8,19 +8,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from mien import paths
-from mien.claim import claimed
 from mien.errors import MienError
 from mien.params import Params, load_params
-from mien.part import part_named
+from mien.part import Part, part_named
 from mien.runs import CLASSIC, Run
-from mien.verbs.commands import add_commands, prepare_resume
+from mien.verbs.commands import add_commands, networks, prepare_resume
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -128,16 +127,6 @@ def _params(args: argparse.Namespace) -> Params:
     return load_params(args.params)
 
 
-@contextmanager
-def _networks(args: argparse.Namespace, gpus: int = 1) -> Iterator[None]:
-    """Run networks on so many GPUs of this process's own, and on so many threads."""
-    with claimed(gpus):
-        import torch
-
-        torch.set_num_threads(args.threads)
-        yield
-
-
 def _faces(args: argparse.Namespace) -> None:
     if args.root is None:
         from mien.stages.faces import draw
@@ -172,7 +161,7 @@ def _verify(args: argparse.Namespace) -> None:
 
 def _pretrain_codec(args: argparse.Namespace) -> None:
     params = _params(args)
-    with _networks(args):
+    with networks(args, wait=True):
         from mien.stages.pretrain import pretrain_codec
 
         pretrain_codec(params, args.quality)
@@ -180,7 +169,7 @@ def _pretrain_codec(args: argparse.Namespace) -> None:
 
 def _pretrain_classifier(args: argparse.Namespace) -> None:
     params = _params(args)
-    with _networks(args):
+    with networks(args, wait=True):
         from mien.stages.pretrain import pretrain_classifier
 
         pretrain_classifier(params)
@@ -194,7 +183,7 @@ def _pack(args: argparse.Namespace) -> None:
 
 def _finetune(args: argparse.Namespace) -> None:
     params = _params(args)
-    with _networks(args, params.compute.devices):
+    with networks(args, params.compute.devices, wait=True):
         from mien.stages.finetune import finetune
 
         finetune(params, Run(args.strategy, args.setting))
@@ -209,30 +198,36 @@ def _histories(args: argparse.Namespace) -> None:
 def _encode_run(args: argparse.Namespace) -> None:
     params = _params(args)
     classic = args.strategy in CLASSIC  # no networks: no GPU
-    with nullcontext() if classic else _networks(args):
+    with nullcontext() if classic else networks(args, wait=True):
         if classic:
             from mien.stages.encode_classic import encode, encode_part
         else:
             from mien.stages.encode import encode, encode_part
-        for run in (Run(args.strategy, setting) for setting in args.setting):
-            if args.part:
-                encode_part(params, run, part_named(args.part))
-            else:
-                encode(params, run)
+        _each_run(args, params, encode, encode_part)
 
 
 def _decode_run(args: argparse.Namespace) -> None:
     params = _params(args)
-    with _networks(args):
+    with networks(args, wait=True):
         if args.strategy in CLASSIC:
             from mien.stages.decode_classic import decode, decode_part
         else:
             from mien.stages.decode import decode, decode_part
-        for run in (Run(args.strategy, setting) for setting in args.setting):
-            if args.part:
-                decode_part(params, run, part_named(args.part))
-            else:
-                decode(params, run)
+        _each_run(args, params, decode, decode_part)
+
+
+def _each_run(
+    args: argparse.Namespace,
+    params: Params,
+    whole: Callable[[Params, Run], None],
+    part: Callable[[Params, Run, Part], None],
+) -> None:
+    """Run a stage for every setting that was named, or one part of it."""
+    for run in (Run(args.strategy, setting) for setting in args.setting):
+        if args.part:
+            part(params, run, part_named(args.part))
+        else:
+            whole(params, run)
 
 
 def _summarise(args: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ TRAINS_CODEC = (COMPRESSION_ONLY, JOINT, CODEC_RD)
 TRAINS_CLASSIFIER = (JOINT, CLASSIFIER_RAW, CLASSIFIER_DECODED)
 CLASSIC: tuple[str, ...] = get_args(ClassicCodec)  # nobody is trained, no networks are run
 ALL = "all"  # the one training of `classifier-raw`, which no codec has a part in
+SETTING = r"q[1-8](-seed[0-9]+|-(bpp|mse|ce)[0-9.e+-]+)?"  # what names of settings look like
 _SEED = "-seed"  # in the name of a setting, before a seed other than finetune.seed
 
 

@@ -33,7 +33,7 @@ def repeats_of(
         samples: Every run, the pretrained ones among them.
         strategy: One that trains something.
         trained: Per rate point, such as `q3`, the setting of each seed: `{0: "q3", 1:
-            "q3-seed1"}`. Rate points trained once are left out.
+            "q3-seed1"}`. Rate points trained once have no row.
     """
     found = [
         repeated

@@ -83,9 +83,15 @@ def _with_threads(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _networks(args: argparse.Namespace) -> Iterator[None]:
-    """Run networks on a GPU that no job has, else on the CPU: who types does not wait."""
-    with claimed(1, wait=False):
+def networks(args: argparse.Namespace, gpus: int = 1, *, wait: bool = False) -> Iterator[None]:
+    """Run networks on so many GPUs of this process's own, and on so many threads.
+
+    Args:
+        args: Of the command.
+        gpus: How many.
+        wait: Until they are free, as a job does; who types does not, and has the CPU then.
+    """
+    with claimed(gpus, wait=wait):
         _with_threads(args)
         yield
 
@@ -97,21 +103,21 @@ def _plan(args: argparse.Namespace) -> None:
 
 
 def _encode(args: argparse.Namespace) -> None:
-    with _networks(args):
+    with networks(args):
         from mien.verbs.coding import encode
 
         encode(args.names, args.out, args.codec, verify=args.verify, force=args.force)
 
 
 def _decode(args: argparse.Namespace) -> None:
-    with _networks(args):
+    with networks(args):
         from mien.verbs.coding import decode
 
         decode(args.names, args.out, args.codec, force=args.force)
 
 
 def _classify(args: argparse.Namespace) -> None:
-    with _networks(args):
+    with networks(args):
         from mien.verbs.classify import classify
 
         classify(args.names, args.codec, args.classifier, as_json=args.json)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from mien import paths
 from mien.errors import CheckpointError, StreamError
-from mien.runs import CONTROLS, PRETRAINED, TRAINS_CLASSIFIER, TRAINS_CODEC, Run
+from mien.runs import CONTROLS, PRETRAINED, SETTING, TRAINS_CLASSIFIER, TRAINS_CODEC, Run
 
 CODEC_FILE = "codec.safetensors"  # of an exported folder
 CLASSIFIER_FILE = "classifier.safetensors"
 STRATEGIES = tuple(dict.fromkeys((PRETRAINED, *TRAINS_CODEC, *TRAINS_CLASSIFIER, *CONTROLS)))
-_SETTING = re.compile(r"q[1-8](-seed[0-9]+|-(bpp|mse|ce)[0-9.e+-]+)?")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def run_named(name: str) -> Run:
         CheckpointError: If it has another form.
     """
     strategy, _, setting = name.removeprefix("results/").rstrip("/").partition("/")
-    if strategy not in STRATEGIES or not _SETTING.fullmatch(setting):
+    if strategy not in STRATEGIES or not re.fullmatch(SETTING, setting):
         raise CheckpointError(
             f"{name}: neither a run such as joint/q3 (strategies: {', '.join(STRATEGIES)}), "
             "nor a .safetensors file, nor a folder that `mien export` wrote"
