@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mien.errors import ParamsError
-from mien.params import load_params
+from mien.params import LAMBDAS, load_params
 from mien.runs import CONTROLS, classic_runs
 
 
@@ -51,6 +51,9 @@ def test_the_paper_preset_holds_what_the_paper_states(request):
         ("classifier", "width", 12, "classifier.width: must be a positive multiple of 8"),
         ("codec", "qualities", [3, 1], "codec.qualities: must be ascending"),
         ("codec", "qualities", [9], "codec.qualities.0: .*9"),
+        ("codec", "lambdas", {1: 0.001}, r"codec: lambdas of \[1\], qualities \[1, 3\]"),
+        ("codec", "lambdas", {1: 0.2, 3: 0.1}, r"codec: lambdas \[0.2, 0.1\]: must rise"),
+        ("codec", "lambdas", {1: 0.0, 3: 0.1}, r"codec.lambdas.1: .*0"),
         ("sweep", "quality", 2, "sweep.quality 2 is not one of codec.qualities"),
         ("sweep", "ce", [-1.0], "sweep.ce.0: .*-1.0"),
         ("repeat", "qualities", [2], "repeat.qualities 2 is not one of codec.qualities"),
@@ -71,6 +74,17 @@ def test_bad_value_is_refused_by_key_in_one_line(tree, tmp_path, section, key, v
     assert message.startswith(f"{path}: ")
     assert re.search(says, message)
     assert "\n" not in message
+
+
+def test_lambdas_are_the_zoo_s_or_one_for_each_quality_trained_here(tree, tmp_path):
+    assert list(LAMBDAS) == list(range(1, 9))
+    assert sorted(LAMBDAS.values()) == list(LAMBDAS.values())
+    assert load_params(written(tmp_path, tree)).codec.lambda_of(3) == 0.0067
+    tree["codec"]["lambdas"] = {1: 1e-4, 3: 4e-4}
+    assert load_params(written(tmp_path, tree)).codec.lambda_of(3) == 4e-4
+    tree["codec"]["weights"] = "compressai"
+    with pytest.raises(ParamsError, match="codec: lambdas with weights compressai"):
+        load_params(written(tmp_path, tree))
 
 
 @pytest.mark.parametrize("none", [None, {}, {"jpeg": []}])

@@ -78,6 +78,8 @@ def test_what_a_training_depends_on_is_what_it_uses(toy_params):
     assert changed(codec, loss={"mse": 2.0})
     assert not changed(codec, loss={"ce": 2.0})
     assert changed(Run("joint", "q3"), loss={"ce": 2.0})
+    assert changed(codec, codec={"lambdas": {1: 1e-4, 3: 4e-4}})
+    assert not changed(raw, codec={"lambdas": {1: 1e-4, 3: 4e-4}})
     assert not changed(raw, loss={"mse": 2.0, "ce": 2.0})
     assert changed(codec, compute={"precision": "bfloat16"})
     assert not changed(raw, compute={"precision": "bfloat16"})

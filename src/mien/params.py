@@ -38,6 +38,18 @@ ClassicCodec = Literal["jpeg", "jpeg-optimised", "webp", "avif", "jxl", "heic"]
 Quality = Annotated[int, Field(ge=1, le=8)]
 ClassicQuality = Annotated[int, Field(ge=1, le=100)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+# CompressAI's zoo, `L = lambda * 255^2 * MSE + bpp`, by quality.
+LAMBDAS = {
+    1: 0.0018,
+    2: 0.0035,
+    3: 0.0067,
+    4: 0.0130,
+    5: 0.0250,
+    6: 0.0483,
+    7: 0.0932,
+    8: 0.1800,
+}
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -155,9 +167,32 @@ class Codec(Section):
     """Section `codec`: mbt2018-mean and where its pretrained weights come from."""
 
     qualities: Qualities  # the zoo's names of the rate points
+    lambdas: dict[Quality, PositiveFloat] | None  # of each quality; null: the zoo's
     channels: Channels | None  # (N, M); null: the zoo's for each quality
     weights: str  # `scratch`, `compressai` (the zoo), or a folder: see docs/pretrained.md
     entropy: Literal["exact", "stock"]  # streams: ours, or as CompressAI writes them
+
+    @model_validator(mode="after")
+    def _lambdas_are_of_the_qualities(self) -> Codec:
+        if self.lambdas is None:
+            return self
+        if self.weights == ZOO:
+            raise ValueError(
+                "lambdas with weights compressai: the zoo's were trained with its own"
+            )
+        if sorted(self.lambdas) != list(self.qualities):
+            raise ValueError(
+                f"lambdas of {sorted(self.lambdas)}, qualities {list(self.qualities)}: each "
+                "quality needs one"
+            )
+        values = [self.lambdas[quality] for quality in self.qualities]
+        if values != sorted(set(values)):
+            raise ValueError(f"lambdas {values}: must rise with the quality")
+        return self
+
+    def lambda_of(self, quality: int) -> float:
+        """Return what 255^2 * MSE weighs against the bits per pixel at a quality."""
+        return (self.lambdas or LAMBDAS)[quality]
 
 
 class Classifier(Section):

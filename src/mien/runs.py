@@ -158,11 +158,16 @@ def run_config(params: Params, run: Run) -> dict[str, Any]:
     return {
         "strategy": run.strategy,
         "weights": loss_weights(params, run).model_dump() if trains_codec else None,
+        "lambda": _lambda_of(params, run) if trains_codec else None,
         "finetune": finetune_section(params, run).model_dump(mode="json"),
         "classifier": params.classifier.model_dump(mode="json"),
         "compute": params.compute.model_dump(mode="json", include=compute),
         "evaluate": params.evaluate.batch_size,
     }
+
+
+def _lambda_of(params: Params, run: Run) -> float:
+    return params.codec.lambda_of(setting_named(params, run.setting).quality)
 
 
 def baseline_runs(params: Params) -> list[Run]:

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from mien.codec.model import (
-    LAMBDAS,
     codec_from,
     likelihood_bits,
     load_codec,
@@ -20,11 +19,6 @@ from mien.tensors import fingerprint, save_tensors, under
 )
 def test_the_codec_has_the_size_of_the_zoo(quality, parameters):
     assert sum(p.numel() for p in new_codec(zoo_channels(quality)).parameters()) == parameters
-
-
-def test_lambdas_rise_with_quality():
-    assert list(LAMBDAS) == list(range(1, 9))
-    assert sorted(LAMBDAS.values()) == list(LAMBDAS.values())
 
 
 def test_a_saved_codec_codes_the_same_bytes(trained_codec, faces, tmp_path):

@@ -19,7 +19,7 @@ data:
   {name: noise, root: raw, faces: null, layout: auto, folders: null, counts: null,
    strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.25, seed: 0}
 shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 5}
-codec: {qualities: [1], channels: [8, 12], weights: scratch, entropy: exact}
+codec: {qualities: [1], lambdas: null, channels: [8, 12], weights: scratch, entropy: exact}
 classic: {}
 classifier: {width: 8, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [joint]

@@ -17,9 +17,10 @@ from torch.nn import functional as F
 
 from mien import paths
 from mien.classifier.resnet18 import load_classifier
-from mien.codec.model import LAMBDAS, load_codec
+from mien.codec.model import load_codec
 from mien.data import shards
 from mien.errors import MienError
+from mien.params import LAMBDAS
 from mien.runs import TRAINS_CLASSIFIER, TRAINS_CODEC, Run, loss_weights
 from mien.stages import finetune as stage
 from mien.stages.finetune import finetune, prepared

@@ -25,18 +25,6 @@ from mien.tensors import below, load_tensors
 
 Codec: TypeAlias = MeanScaleHyperprior
 
-# CompressAI's zoo, `L = lambda * 255^2 * MSE + bpp`, by quality.
-LAMBDAS = {
-    1: 0.0018,
-    2: 0.0035,
-    3: 0.0067,
-    4: 0.0130,
-    5: 0.0250,
-    6: 0.0483,
-    7: 0.0932,
-    8: 0.1800,
-}
-
 
 def new_codec(channels: tuple[int, int]) -> Codec:
     """Return a codec with random weights (from torch's global generator)."""

@@ -15,7 +15,7 @@ from mien import files, paths
 from mien.classifier.resnet18 import Classifier, load_classifier, record_of
 from mien.codec.forward import training_forward
 from mien.codec.integers import codec_id, exported
-from mien.codec.model import LAMBDAS, load_codec, make_tables
+from mien.codec.model import load_codec, make_tables
 from mien.data import shards
 from mien.device import placed
 from mien.params import Finetune, Params
@@ -141,7 +141,7 @@ def _codec_task(
     task = CodecTask(
         codec,
         reader,
-        Weighting.of(loss_weights(params, run), LAMBDAS[quality]),
+        Weighting.of(loss_weights(params, run), params.codec.lambda_of(quality)),
         optimizer,
         auxiliary,
         section.clip_norm,
@@ -206,7 +206,7 @@ def _record(params: Params, run: Run) -> dict[str, Any]:
         record |= {
             "channels": start["record"]["channels"],
             "quality": setting.quality,
-            "lambda": LAMBDAS[setting.quality],
+            "lambda": params.codec.lambda_of(setting.quality),
             "loss": loss_weights(params, run).model_dump(),
         }
     return record

@@ -14,7 +14,7 @@ from mien.classifier import resnet18
 from mien.classifier.zoo import imagenet_classifier, pretrained_classifier
 from mien.codec.forward import training_forward
 from mien.codec.integers import codec_id, exported
-from mien.codec.model import LAMBDAS, Codec, load_codec, make_tables, new_codec
+from mien.codec.model import Codec, load_codec, make_tables, new_codec
 from mien.codec.shapes import channels_of
 from mien.codec.zoo import pretrained_codec
 from mien.data import shards
@@ -64,7 +64,7 @@ def pretrain_codec(params: Params, quality: int) -> None:
     record = {
         "channels": list(channels),
         "quality": quality,
-        "lambda": LAMBDAS[quality],
+        "lambda": params.codec.lambda_of(quality),
         "codec_id": codec_id(codec, integers),
         "recipe": recipe(params, "codec"),
         "commit": source_commit(),
@@ -103,10 +103,15 @@ def recipe(params: Params, model: str) -> dict[str, Any]:
     return {
         "data": params.data.model_dump(mode="json", exclude=checks, exclude_none=True),
         "shards": params.shards.model_dump(mode="json", exclude_none=True),
-        "architecture": getattr(params, model).model_dump(mode="json", exclude={"entropy"}),
+        "architecture": _architecture(params, model),
         "pretrain": section
         | getattr(params.pretrain, model).model_dump(mode="json", exclude_none=True),
     }
+
+
+def _architecture(params: Params, model: str) -> dict[str, Any]:
+    own: dict[str, Any] = getattr(params, model).model_dump(mode="json", exclude={"entropy"})
+    return {key: value for key, value in own.items() if (key, value) != ("lambdas", None)}
 
 
 def _trained_codec(params: Params, quality: int, channels: tuple[int, int]) -> Trained[Codec]:
@@ -120,7 +125,7 @@ def _trained_codec(params: Params, quality: int, channels: tuple[int, int]) -> T
     task = CodecTask(
         codec,
         reader=None,
-        weighting=Weighting(bpp=1.0, mse=LAMBDAS[quality], ce=0.0),
+        weighting=Weighting(bpp=1.0, mse=params.codec.lambda_of(quality), ce=0.0),
         optimizer=optimizer,
         auxiliary=auxiliary,
         clip_norm=section.clip_norm,
