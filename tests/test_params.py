@@ -19,7 +19,10 @@ def tree(request):
     return yaml.safe_load((request.config.rootpath / "tests/toy.yaml").read_text())
 
 
-@pytest.mark.parametrize("preset", ["params.yaml", "affectnet", "diffusionfer", "demo-weights"])
+@pytest.mark.parametrize(
+    "preset",
+    ["params.yaml", "affectnet", "diffusionfer", "demo-weights", "faces-start", "faces"],
+)
 def test_every_committed_params_file_loads(preset, request):
     name = preset if preset.endswith(".yaml") else f"presets/{preset}.yaml"
     assert load_params(request.config.rootpath / name).codec.qualities

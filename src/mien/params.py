@@ -251,7 +251,7 @@ class PretrainCodec(Section):
 class PretrainClassifier(Section):
     """Section `pretrain.classifier`: on raw images."""
 
-    start: Literal["imagenet"] | None  # null: random weights
+    start: str | None  # `imagenet`, or a file as for `classifier.weights`; null: random weights
     steps: PositiveInt
     batch_size: PositiveInt
     lr: PositiveFloat

@@ -9,7 +9,7 @@ from typing import Any
 from mien import paths
 from mien.codec import classic
 from mien.errors import DataError
-from mien.params import LIBREFACE, SCRATCH, ZOO, Params
+from mien.params import IMAGENET, LIBREFACE, SCRATCH, ZOO, Params
 from mien.part import all_parts
 from mien.raw import drawn_note
 from mien.report.captions import intervals, source
@@ -78,8 +78,9 @@ def weights_files(params: Params, quality: int) -> list[str]:
 
 def classifier_files(params: Params) -> list[str]:
     """Return the weights file that the classifier is read from, if there is one."""
-    weights = params.classifier.weights
-    return [] if weights in (SCRATCH, LIBREFACE) else [weights]
+    trained = params.classifier.weights == SCRATCH
+    weights = params.pretrain.classifier.start if trained else params.classifier.weights
+    return [] if weights in (None, IMAGENET, LIBREFACE) else [str(weights)]
 
 
 def start_codec(setting: str) -> list[str]:

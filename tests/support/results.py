@@ -28,7 +28,8 @@ data:
   {name: drawn faces, root: data/raw, faces: null, layout: auto, folders: null, counts: null,
    strict: false, max_unusable: 0.001, max_duplicates: 0.001, val_fraction: 0.1, seed: 0}
 shards: {image_size: 64, format: webp, quality: null, filter: bicubic, images_per_shard: 100}
-codec: {qualities: [1, 3, 5, 8], lambdas: null, channels: [24, 36], weights: scratch, entropy: exact}
+codec: {qualities: [1, 3, 5, 8], lambdas: null, channels: [24, 36], weights: scratch,
+    entropy: exact}
 classic: {}
 classifier: {width: 16, input_size: 64, output: logits, dropout: 0.1, weights: scratch}
 strategies: [compression-only, joint]

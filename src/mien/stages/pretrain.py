@@ -20,6 +20,7 @@ from mien.codec.zoo import pretrained_codec
 from mien.data import shards
 from mien.device import placed
 from mien.params import IMAGENET, SCRATCH, Params
+from mien.params import Classifier as Section
 from mien.provenance import source_commit
 from mien.source import code
 from mien.stages.calibrated import calibration
@@ -154,12 +155,19 @@ def _start(
     return new_codec(channels)
 
 
+def _classifier_start(start: str | None, section: Section) -> resnet18.Classifier:
+    """Return what a training starts from: random weights, ImageNet's or those of a file."""
+    if start is None:
+        return resnet18.new_classifier(section)
+    if start == IMAGENET:
+        return imagenet_classifier(section)
+    return pretrained_classifier(section.model_copy(update={"weights": start}))
+
+
 def _trained_classifier(params: Params) -> Trained[resnet18.Classifier]:
     section = params.pretrain.classifier
     torch.manual_seed(params.pretrain.seed)
-    from_imagenet = section.start == IMAGENET
-    make = imagenet_classifier if from_imagenet else resnet18.new_classifier
-    classifier = placed(make(params.classifier))
+    classifier = placed(_classifier_start(section.start, params.classifier))
     groups = optimizers.classifier_groups(classifier, section.lr, section.weight_decay)
     optimizer = optimizers.main_optimizer(groups)
     task = ClassifierTask(
