@@ -342,6 +342,32 @@ def test_what_runs_networks_claims_first(
     assert (said == claim) if claim else ("GPUs" not in said)
 
 
+@pytest.mark.parametrize("command", ["encode-run joint q3", "decode-run jpeg q10"])
+@pytest.mark.parametrize(("part", "claim"), [("", "0 GPUs"), (" --part 1-of-2", "1 GPUs")])
+def test_a_job_that_only_joins_parts_claims_none(
+    command, part, claim, tmp_path, monkeypatch, request
+):
+    def stop(n, *, wait=True):
+        raise MienError(f"{n} GPUs")
+
+    monkeypatch.setattr(commands, "claimed", stop)
+    toy = (request.config.rootpath / "tests/toy.yaml").read_text()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(toy.replace("parts: 1", "parts: 2"))
+    said = []
+    monkeypatch.setattr("builtins.print", lambda text, **_: said.append(text))
+    assert cli.main((command + part).split()) == 2
+    assert said[-1].endswith(f": {claim}")
+
+
+def test_a_job_that_needs_none_does_not_wait_and_sees_none(start):
+    holders = [start(), start()]
+    assert {gpus_of(job) for job in holders} == {FIRST, SECOND}
+    joins = start(0)
+    assert gpus_of(joins) == ""
+    assert end(joins) == "CUDA_VISIBLE_DEVICES=: none is needed\n"
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_torch_computes_on_the_gpu_that_was_claimed():
     code = """if True:

@@ -42,7 +42,7 @@ def claimed(n: int, *, wait: bool = True) -> Iterator[None]:
     run on the CPU. CUDA must not have been used before.
 
     Args:
-        n: GPUs.
+        n: GPUs; 0 hides them all.
         wait: Whether to wait until `n` are free; else, if they are not, the CPU it is.
 
     Raises:
@@ -78,7 +78,8 @@ def _names(gpus: Iterable[Gpu]) -> str:
 
 def _announce(held: dict[Gpu, int], *, wait: bool) -> None:
     if wait:  # a job's log; people see only what is not as they expect
-        print(f"{VISIBLE}={_names(held)}: this job's own", file=sys.stderr)
+        whose = "this job's own" if held else "none is needed"
+        print(f"{VISIBLE}={_names(held)}: {whose}", file=sys.stderr)
     elif not held:
         print("all GPUs are taken by other jobs: on the CPU", file=sys.stderr)
 

@@ -198,7 +198,7 @@ def _histories(args: argparse.Namespace) -> None:
 def _encode_run(args: argparse.Namespace) -> None:
     params = _params(args)
     classic = args.strategy in CLASSIC  # no networks: no GPU
-    with nullcontext() if classic else networks(args, wait=True):
+    with nullcontext() if classic else networks(args, _gpus_to_code(args, params), wait=True):
         if classic:
             from mien.stages.encode_classic import encode, encode_part
         else:
@@ -208,12 +208,17 @@ def _encode_run(args: argparse.Namespace) -> None:
 
 def _decode_run(args: argparse.Namespace) -> None:
     params = _params(args)
-    with networks(args, wait=True):
+    with networks(args, _gpus_to_code(args, params), wait=True):
         if args.strategy in CLASSIC:
             from mien.stages.decode_classic import decode, decode_part
         else:
             from mien.stages.decode import decode, decode_part
         _each_run(args, params, decode, decode_part)
+
+
+def _gpus_to_code(args: argparse.Namespace, params: Params) -> int:
+    """Return none for a job that only joins what others have coded."""
+    return 0 if params.compute.parts > 1 and not args.part else 1
 
 
 def _each_run(
