@@ -9,9 +9,9 @@ share is what the streams shrink by when that one comes to those before it.
 Speed: the low codec widened to N, M = 128, 192, so that the networks cost what the zoo's do.
 The peer is `inference` of CompressAI's `eval_model`, which codes one picture at a time, by its
 own clock; `coder_chain` is all between y, z and y_hat, h_s included. Both sides with the same
-threads, in turn; `fast` is bfloat16, where the processor has it. A ratio is our throughput over
-the peer's, the median of the rounds with the lowest and the highest: more is better. Ratios of
-bytes: less is better.
+threads, in turn; `fast` is `evaluate.precision: fast`, whose streams and pictures are compared
+with those of float32, too. A ratio is our throughput over the peer's, the median of the rounds
+with the lowest and the highest: more is better. Ratios of bytes: less is better.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from mien.codec.model import Codec, load_codec
 from mien.codec.stream import Latents, StreamCoder, coder_of
 from mien.codec.tables import Table
 from mien.data.faces import draw_face
-from mien.device import has_bfloat16, placed
+from mien.device import placed
 
 BATCH = 16
 SIZE = 256
@@ -64,17 +64,18 @@ class Sizes:
     nearest: int  # the nearest scale, not the next larger one
     tables: int  # rows as long as the tails of latents
     integers: int  # the exact hyper-synthesis: what mien writes
-    psnr: tuple[float, float]  # CompressAI's and ours, dB
+    fast: int  # the same, with g_a and h_a in the fast mode
+    psnr: tuple[float, float, float]  # CompressAI's, ours, and of the fast mode both ways, dB
 
 
 def sizes(codec: Codec, batches: Sequence[torch.Tensor]) -> Sizes:
     """Return what the streams of one codec take."""
-    coder = coder_of(codec)
+    coder, fast = coder_of(codec), coder_of(codec, precision="fast")
     entropy = coder.entropy
     assert isinstance(entropy, ExactEntropy)
     stock_table = _stock_table(codec)
-    total = np.zeros(6)
-    errors: list[list[float]] = [[], []]
+    total = np.zeros(7)
+    errors: list[list[float]] = [[], [], []]
     for x in batches:
         latents = coder.analyse(x)
         with torch.inference_mode():
@@ -82,22 +83,26 @@ def sizes(codec: Codec, batches: Sequence[torch.Tensor]) -> Sizes:
             x_hat = codec.decompress(theirs["strings"], theirs["shape"])["x_hat"]
         coded = coder.write(latents)
         ours, _ = coder.decode(coded.streams, *x.shape[-2:])
+        quick = fast.encode(x)
+        others, _ = fast.decode(quick.streams, *x.shape[-2:])
         variants = [
             _streams(codec, latents, stock_table, nearest=False),
             _streams(codec, latents, stock_table, nearest=True),
             _streams(codec, latents, entropy.table, nearest=True),
             coded.streams,
+            quick.streams,
         ]
         total += [
             coder.estimated_bits(latents).double().sum().item() / 8,
             sum(len(string) for strings in theirs["strings"] for string in strings),
             *(sum(map(len, streams)) for streams in variants),
         ]
-        for seen, pixels in zip(errors, (x_hat.mul(255).round(), ours.float()), strict=True):
+        decoded = (x_hat.mul(255).round(), ours.float(), others.float())
+        for seen, pixels in zip(errors, decoded, strict=True):
             mse = (pixels - 255 * x).square().mean(dim=(1, 2, 3))
             seen += (10 * torch.log10(255**2 / mse)).tolist()
-    psnr = (statistics.mean(errors[0]), statistics.mean(errors[1]))
-    return Sizes(float(total[0]), *map(int, total[1:]), psnr=psnr)
+    theirs, ours, quick = map(statistics.mean, errors)
+    return Sizes(float(total[0]), *map(int, total[1:]), psnr=(theirs, ours, quick))
 
 
 @torch.inference_mode()
@@ -158,15 +163,18 @@ def print_sizes(name: str, found: Sizes, n: int) -> dict[str, float]:
         before = n_bytes
     print(
         f"  mien over CompressAI {found.integers / found.compressai:.4f}; "
-        f"PSNR {found.psnr[1]:.3f} dB, CompressAI's {found.psnr[0]:.3f} dB",
-        flush=True,
+        f"PSNR {found.psnr[1]:.3f} dB, CompressAI's {found.psnr[0]:.3f} dB"
     )
+    more, better = found.fast / found.integers - 1, found.psnr[2] - found.psnr[1]
+    print(f"  fast over float32 {100 * more:+.4f} % bytes, PSNR {better:+.5f} dB", flush=True)
     return {
         f"bytes_over_compressai_{name}": found.integers / found.compressai,
         f"real_over_estimate_{name}": found.integers / found.estimate,
         f"compressai_over_estimate_{name}": found.compressai / found.estimate,
         f"bpp_{name}": rate,
         f"psnr_difference_{name}": found.psnr[1] - found.psnr[0],
+        f"bytes_fast_over_fp32_{name}": 1 + more,
+        f"psnr_fast_difference_{name}": better,
     }
 
 
@@ -177,7 +185,7 @@ def speeds(codec: Codec, x: torch.Tensor, rounds: int) -> dict[str, float]:
 
     torch.set_num_threads(threads)  # importing eval_model sets one
     ours_in_order = placed(copy.deepcopy(codec))
-    exact = coder_of(ours_in_order)
+    exact, fast = coder_of(ours_in_order), coder_of(ours_in_order, precision="fast")
     batches = x.split(BATCH)
     latents = [exact.analyse(batch) for batch in batches]
     streams = [exact.write(part).streams for part in latents]
@@ -193,15 +201,10 @@ def speeds(codec: Codec, x: torch.Tensor, rounds: int) -> dict[str, float]:
     ours: dict[str, Callable[[], object]] = {
         "encode_fp32": lambda: [exact.encode(batch) for batch in batches],
         "decode_fp32": lambda: decode(exact, streams),
+        "encode_fast": lambda: [fast.encode(batch) for batch in batches],
+        "decode_fast": lambda: decode(fast, streams),
         "coder_chain": chain,
     }
-    if has_bfloat16():
-        fast = coder_of(ours_in_order, precision="bfloat16")
-        coded = [fast.encode(batch).streams for batch in batches]
-        ours["encode_fast"] = lambda: [fast.encode(batch) for batch in batches]
-        ours["decode_fast"] = lambda: decode(fast, coded)
-    else:
-        print("\nno bfloat16 on this processor: encode_fast and decode_fast are not measured")
     seen: dict[str, list[float]] = {name: [] for name in ours}
     peers: dict[str, list[float]] = {"encode": [], "decode": [], "coder": []}
     for index in range(rounds + 1):

@@ -65,8 +65,14 @@ def test_the_stream_benchmark_prints_its_ratios(trained_codec, monkeypatch, caps
     assert 0.8 < bytes_of["bytes_over_compressai_toy"] < 0.99
     assert 0.98 < bytes_of["real_over_estimate_toy"] < 1.02
     assert abs(bytes_of["psnr_difference_toy"]) < 0.05
+    assert abs(bytes_of["bytes_fast_over_fp32_toy"] - 1) < 1e-3
+    assert abs(bytes_of["psnr_fast_difference_toy"]) < 0.01
     ratios = streams.speeds(trained_codec, x, rounds=1)
-    assert set(ratios) >= {"encode_fp32", "decode_fp32", "coder_chain"}
+    ways = ("fp32", "fast")
+    assert set(ratios) == {
+        "coder_chain",
+        *(f"{what}_{how}" for what in ("encode", "decode") for how in ways),
+    }
     assert all(value > 0 for value in ratios.values())
     assert "ratio" in capsys.readouterr().out
 

@@ -43,6 +43,12 @@ def test_the_paper_preset_holds_what_the_paper_states(request):
     assert set(params.strategies[2:]) == set(CONTROLS)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "fast"])
+def test_the_test_set_is_coded_in_any_precision(tree, tmp_path, precision):
+    tree["evaluate"]["precision"] = precision
+    assert load_params(written(tmp_path, tree)).evaluate.precision == precision
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "says"),
     [
@@ -62,6 +68,8 @@ def test_the_paper_preset_holds_what_the_paper_states(request):
         ("repeat", "qualities", [2], "repeat.qualities 2 is not one of codec.qualities"),
         ("repeat", "seeds", [0], r"repeat.seeds \[0\]: 0 is finetune.seed"),
         ("loss", "ce", None, "loss.ce: .*None"),
+        ("evaluate", "precision", "float16", "evaluate.precision: .*'bfloat16' or 'fast'"),
+        ("compute", "precision", "fast", "compute.precision: .*'float32' or 'bfloat16'"),
         ("classic", "gif", [30], r"classic\.gif.*: Input should be 'jpeg', .*not 'gif'"),
         ("classic", "jpeg", [30, 10], "classic.jpeg: must be ascending"),
         ("classic", "jpeg", [101], "classic.jpeg.0: .*101"),

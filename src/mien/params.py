@@ -306,7 +306,7 @@ class Evaluate(Section):
     """Section `evaluate`: what the test set goes through, and its statistics."""
 
     batch_size: PositiveInt
-    precision: Literal["float32", "bfloat16"]  # of g_a, h_a, g_s when the test set is coded
+    precision: Literal["float32", "bfloat16", "fast"]  # of g_a, h_a, g_s, coding the test set
     examples: PositiveInt  # test images kept as decoded pictures for Fig. 4
     resamples: PositiveInt  # of the bootstrap over test images
     seed: NonNegativeInt

@@ -49,7 +49,7 @@ class Shared:
     Attributes:
         codec: `codec_id` of the only codec that decodes them; the name of a classic codec.
         entropy: The entropy coding: `exact` or `stock`; None of a classic codec.
-        precision: Of the networks that coded: `float32` or `bfloat16`; None of a classic codec.
+        precision: Of the networks that coded, as in params.yaml; None of a classic codec.
         height: Pixels.
         width: Pixels.
         batch_size: Pictures coded together; the last batch may be smaller.

@@ -8,20 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from mien.codec.exact import ExactEntropy
+from mien.codec.fast import Fast
 from mien.codec.forward import DOWNSAMPLING, DTYPES, run_in
 from mien.codec.integers import codec_id, exported
 from mien.codec.latents import EXACT, STOCK, Coded, Entropy
 from mien.codec.model import Codec, codec_from, likelihood_bits
 from mien.codec.stock import StockEntropy
-from mien.device import placed, say_if_slow
+from mien.device import has_bfloat16, placed, say_if_slow
 from mien.errors import CheckpointError
 from mien.tensors import below, load_tensors
+
+FAST = "fast"  # a precision, beside those of `forward`
+Network: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,20 @@ class StreamCoder:
         Args:
             codec: On the device, in eval mode.
             entropy: On the same device.
-            precision: Of g_a, h_a and g_s: `float32`, or `bfloat16`, which is faster and gives
-                slightly other symbols and pictures. What is decoded from a stream's bytes, up
-                to y_hat, does not depend on it.
+            precision: Of g_a, h_a and g_s: `float32`, or `bfloat16` or `fast`, which are faster
+                and give slightly other symbols and pictures. What is decoded from a stream's
+                bytes, up to y_hat, does not depend on it. `fast` is bfloat16 where the device
+                has it, else float32 by the ways of `codec.fast`.
         """
         self.codec = codec
         self.entropy = entropy
+        self.g_a: Network = codec.g_a
+        self.g_s: Network = codec.g_s
+        if precision == FAST and has_bfloat16():
+            precision = "bfloat16"
+        elif precision == FAST:
+            precision = "float32"
+            self.g_a, self.g_s = Fast(codec.g_a), Fast(codec.g_s)
         self.dtype = DTYPES[precision]
 
     @torch.inference_mode()
@@ -77,7 +89,7 @@ class StreamCoder:
         if any(side % DOWNSAMPLING for side in x.shape[-2:]):
             raise ValueError(f"sides must be multiples of {DOWNSAMPLING}: {tuple(x.shape)}")
         with run_in(self.dtype, x):
-            y = _by_parts(self.codec.g_a, x)
+            y = _by_parts(self.g_a, x)
             z = self.codec.h_a(y)
         return Latents(y.float(), z.float())
 
@@ -108,7 +120,7 @@ class StreamCoder:
         size = (height // DOWNSAMPLING, width // DOWNSAMPLING)
         decoded = self.entropy.decode(streams, size)
         with run_in(self.dtype, decoded.y_hat):
-            x_hat = _by_parts(self.codec.g_s, decoded.y_hat)
+            x_hat = _by_parts(self.g_s, decoded.y_hat)
         return to_8_bit(x_hat.float()), decoded.symbols
 
     @torch.inference_mode()
@@ -186,7 +198,7 @@ def coder_of(
     return StreamCoder(codec, ExactEntropy(made, place), precision)
 
 
-def _by_parts(network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+def _by_parts(network: Network, batch: Tensor) -> Tensor:
     """Return what a network makes of a batch; on a CPU picture by picture.
 
     The first layer's output is 8 MB a picture (256x256, N = 128), and more of them leave the
