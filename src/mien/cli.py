@@ -18,6 +18,7 @@ from mien.errors import MienError
 from mien.params import Params, load_params
 from mien.part import Part, part_named
 from mien.provenance import described_version
+from mien.quickstart import quick_start
 from mien.runs import CLASSIC, Run
 from mien.verbs.commands import add_commands, networks, prepare_resume
 
@@ -103,7 +104,7 @@ class _Version(argparse.Action):
 
     def __call__(self, *_: object) -> None:
         print(f"mien {described_version()}")
-        sys.exit()
+        sys.exit(0)
 
 
 def _add(
@@ -184,6 +185,7 @@ def _pretrain_classifier(args: argparse.Namespace) -> None:
 
 
 def _pack(args: argparse.Namespace) -> None:
+    quick_start()
     from mien.stages.pack import pack
 
     pack(args.models, args.folder)
