@@ -27,10 +27,10 @@ def test_help_answers_without_importing_torch():
 def test_missing_params_are_one_line_and_exit_code_2(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(arguments) == 2
-    message = capsys.readouterr().err.splitlines()
-    assert message == [
-        f"mien {arguments[0]}: params.yaml: no such file: copy one from presets/"
-    ]
+    assert capsys.readouterr().err == (
+        f"mien {arguments[0]}: params.yaml: no such file: copy one from presets/ in a checkout "
+        "of mien\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 from mien import paths
 from mien.errors import MienError
 from mien.params import Params, load_params
 from mien.part import Part, part_named
+from mien.provenance import described_version
+from mien.quickstart import quick_start
 from mien.runs import CLASSIC, Run
 from mien.verbs.commands import add_commands, networks, prepare_resume
 
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         description="Learned image compression that keeps facial expressions readable.",
         epilog="The workflow calls these: `snakemake --cores all --resources gpu=1`.",
     )
-    top.add_argument("--version", action="version", version=f"mien {version('mien')}")
+    top.add_argument("--version", action=_Version, nargs=0, help="version and commit")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     faces = _add(commands, "faces", _faces, "draw the embedded faces in AffectNet's layout")
     faces.add_argument("root", type=Path, nargs="?", help="default: what section data asks for")
@@ -96,6 +97,14 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser("resume", help=text, description=text, allow_abbrev=False)
     )
     return top
+
+
+class _Version(argparse.Action):
+    """Asks git for the commit only when somebody wants to know."""
+
+    def __call__(self, *_: object) -> None:
+        print(f"mien {described_version()}")
+        sys.exit(0)
 
 
 def _add(
@@ -176,6 +185,7 @@ def _pretrain_classifier(args: argparse.Namespace) -> None:
 
 
 def _pack(args: argparse.Namespace) -> None:
+    quick_start()
     from mien.stages.pack import pack
 
     pack(args.models, args.folder)

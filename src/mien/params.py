@@ -29,6 +29,7 @@ from mien.errors import ParamsError
 SCRATCH = "scratch"  # `weights`: train here, from random values
 ZOO = "compressai"  # `codec.weights`: the files of CompressAI's zoo
 LIBREFACE = "libreface"  # `classifier.weights`: the file of LibreFace's repository
+_COPY_ONE = "copy one from presets/ in a checkout of mien"
 IMAGENET = "imagenet"  # `pretrain.classifier.start`: torchvision's ResNet-18
 
 Strategy = Literal[
@@ -390,11 +391,11 @@ def load_params(path: Path) -> Params:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ParamsError(f"{path}: no such file: copy one from presets/") from None
+        raise ParamsError(f"{path}: no such file: {_COPY_ONE}") from None
     except yaml.YAMLError as error:
         raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
-        raise ParamsError(f"{path}: has no sections: copy one from presets/")
+        raise ParamsError(f"{path}: has no sections: {_COPY_ONE}")
     try:
         return Params.model_validate(tree)
     except ValidationError as error:

@@ -12,7 +12,7 @@ from mien.errors import DataError
 from mien.params import Params, load_params
 from mien.verbs.disk import disk_of
 from mien.verbs.jobs import Job, is_here, jobs_of
-from mien.verbs.speeds import MEASURED, Speeds, processor, read_speeds
+from mien.verbs.speeds import Speeds, committed_speeds, processor, read_speeds
 from mien.verbs.work import Images, Work, images_of, works_of
 
 GPU_KEYS = ("train_", "look_", "encode_n", "decode_n", "classify")  # work of networks
@@ -66,8 +66,7 @@ def plan(path: Path, gpus: int, more_speeds: Iterable[Path], as_json: bool) -> s
     if gpus < 1:
         raise DataError(f"--gpus {gpus}: at least 1")
     params = load_params(path)
-    own = [MEASURED] if MEASURED.is_file() else []
-    speeds = read_speeds([*own, *more_speeds])
+    speeds = read_speeds([*committed_speeds(), *more_speeds])
     here = is_here(params, path)
     found = outlook(params, path, jobs_of(params, here), images_of(params, here), speeds, gpus)
     if as_json:

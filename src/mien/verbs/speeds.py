@@ -11,6 +11,7 @@ from pathlib import Path
 from mien.errors import DataError
 
 MEASURED = Path(__file__).resolve().parents[3] / "benchmarks/speeds.csv"
+HERE = Path("benchmarks/speeds.csv")  # of a checkout, where this source is an installed wheel's
 FIELDS = ("key", "value", "unit", "device", "machine", "commit", "command")
 DEVICES = ("cpu", "gpu")
 
@@ -41,6 +42,11 @@ class Speeds:
                 "--speeds FILE` on such a machine and name the file by --speeds"
             )
         return self.values[device, key]
+
+
+def committed_speeds() -> list[Path]:
+    """Return the table of the repository, beside this source or else in this folder."""
+    return [path for path in (MEASURED, HERE) if path.is_file()][:1]
 
 
 def read_speeds(files: Iterable[Path]) -> Speeds:
