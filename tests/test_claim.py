@@ -347,7 +347,7 @@ def test_what_runs_networks_claims_first(
 def test_a_job_that_only_joins_parts_claims_none(
     command, part, claim, tmp_path, monkeypatch, request
 ):
-    def stop(n, *, wait=True):
+    def stop(n, **_):
         raise MienError(f"{n} GPUs")
 
     monkeypatch.setattr(commands, "claimed", stop)

@@ -109,9 +109,9 @@ def _claim(strategy: str, found: Bounded, words: _Words, over: str) -> str:
     if found.value is None:
         return _bound(strategy, found, words)
     if found.value == found.low == found.high == 0:
-        resample = "resample that has a value" if found.absent else "resample"
+        which = "resample that has a value" if found.absent else "resample"
         return (
-            f"{strategy} is the baseline itself {words.where}: no difference on any {resample}, "
+            f"{strategy} is the baseline itself {words.where}: no difference on any {which}, "
             "as when no epoch was better on val than the start."
         )
     than = f"{words.amount(found.value)} than the baseline"
