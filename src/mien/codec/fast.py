@@ -6,13 +6,15 @@ Layers between many channels go by polyphase Winograd: from N = 64 and 16 tiles 
 pictures have in the smallest layer, it takes less time than torch's convolution (narrower, or
 for pictures of 64x64, more). The last layer is one matrix product, and GDN is computed a few
 rows at a time, in place: that stays in the caches, where CompressAI's goes through memory four
-times. Only the first layer is torch's. On any number of threads the numbers are the same, which
-those of torch's transposed convolution are not.
+times. Only the first layer is torch's. A picture has one thread, and several pictures one each:
+its layers are too small to be shared, and on any number of threads the numbers are the same,
+which those of torch's transposed convolution are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,11 +39,22 @@ class Fast:
         self.steps = [_step(layer) for layer in network]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return what the network makes of one picture, [1, C, H, W]."""
-        a = x[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
+        """Return what the network makes of pictures, [B, C, H, W]."""
+        threads = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(
+                threads, initializer=partial(torch.set_num_threads, 1)
+            ) as pool:
+                return torch.stack(list(pool.map(self._picture, x)))
+        finally:
+            torch.set_num_threads(threads)  # a thread of the pool has set everybody's
+
+    @torch.inference_mode()
+    def _picture(self, x: Tensor) -> Tensor:
+        a = x.permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
         for step in self.steps:
             a = step(a)
-        return a.permute(2, 0, 1)[None]
+        return a.permute(2, 0, 1)
 
 
 def _step(layer: nn.Module) -> Step:

@@ -17,9 +17,6 @@ with the Winograd of `plans.py`, which is exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,13 +97,12 @@ class Polyphase:
         out = torch.empty(scale * n_y, scale * n_x, len(self.bias))
         pixels = a.contiguous().flatten(1).numpy()
         rows = max(1, AT_ONCE // n_x)
-        with _threads() as run:
-            for first in range(0, n_y, rows):
-                strip = range(first, min(first + rows, n_y))
-                v = torch.empty(len(strip) * n_x, POINTS * POINTS * c_in)
-                run(_spread, strip, pixels, c_in, self.step, first, self.starts, v.numpy())
-                m = self._products(v).numpy()
-                run(_collect, strip, m, n_x, first, self.places, self.bias, out.numpy())
+        for first in range(0, n_y, rows):
+            last = min(first + rows, n_y)
+            v = torch.empty((last - first) * n_x, POINTS * POINTS * c_in)
+            _spread(first, last, pixels, c_in, self.step, first, self.starts, v.numpy())
+            m = self._products(v).numpy()
+            _collect(first, last, m, n_x, first, self.places, self.bias, out.numpy())
         return out
 
     def _products(self, v: Tensor) -> Tensor:
@@ -153,20 +149,6 @@ def _down() -> tuple[list[list[list[tuple[int, int]]]], Places, Places]:
     for position, phases in enumerate(order):
         places[0][phases[0]] = position
     return groups, starts, places
-
-
-@contextmanager
-def _threads() -> Iterator[Callable[..., None]]:
-    """Give what runs a kernel on parts of a range, in as many threads as torch has."""
-    n = torch.get_num_threads()
-    with ThreadPoolExecutor(n) if n > 1 else nullcontext() as pool:
-
-        def run(kernel: Callable[..., None], items: range, *arguments: object) -> None:
-            cuts = [items.start + len(items) * i // n for i in range(n + 1)]
-            each = map if pool is None else pool.map
-            list(each(lambda begin, end: kernel(begin, end, *arguments), cuts[:-1], cuts[1:]))
-
-        yield run
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -70,8 +71,8 @@ class StreamCoder:
         """
         self.codec = codec
         self.entropy = entropy
-        self.g_a: Network = codec.g_a
-        self.g_s: Network = codec.g_s
+        self.g_a: Network = partial(_by_parts, codec.g_a)
+        self.g_s: Network = partial(_by_parts, codec.g_s)
         if precision == FAST and has_bfloat16():
             precision = "bfloat16"
         elif precision == FAST:
@@ -89,7 +90,7 @@ class StreamCoder:
         if any(side % DOWNSAMPLING for side in x.shape[-2:]):
             raise ValueError(f"sides must be multiples of {DOWNSAMPLING}: {tuple(x.shape)}")
         with run_in(self.dtype, x):
-            y = _by_parts(self.g_a, x)
+            y = self.g_a(x)
             z = self.codec.h_a(y)
         return Latents(y.float(), z.float())
 
@@ -120,7 +121,7 @@ class StreamCoder:
         size = (height // DOWNSAMPLING, width // DOWNSAMPLING)
         decoded = self.entropy.decode(streams, size)
         with run_in(self.dtype, decoded.y_hat):
-            x_hat = _by_parts(self.g_s, decoded.y_hat)
+            x_hat = self.g_s(decoded.y_hat)
         return to_8_bit(x_hat.float()), decoded.symbols
 
     @torch.inference_mode()
