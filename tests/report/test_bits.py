@@ -35,12 +35,15 @@ def test_the_total_beside_a_map_is_that_of_the_whole_picture():
 
 
 @pytest.mark.usefixtures("styled")
+@pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("names", [["pretrained"], ["pretrained", "compression-only", "joint"]])
-def test_nothing_overlaps(names):
-    figure = bit_maps([mapped(*names), mapped(*names)])
+def test_nothing_overlaps_or_is_cut_off(names, rows):
+    figure = bit_maps([mapped(*names)] * rows)
     figure.draw_without_rendering()
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     for i, box in enumerate(boxes):
         assert figure.bbox.x0 <= box.x0
         assert box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0
+        assert box.y1 <= figure.bbox.y1
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])

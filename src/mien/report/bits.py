@@ -55,7 +55,8 @@ def bit_maps(faces: list[Mapped]) -> Figure:
     for axes, name in zip(panels[0], ("raw", *faces[0].maps), strict=True):
         axes.set_title(name, fontsize=7, pad=3)
     place = faces[0].raw.shape[0] // next(iter(faces[0].maps.values())).y.shape[0]
-    unit = f"Estimated bits per latent position ({place}x{place} pixels)"
+    gap = "\n" if len(faces) == 1 else " "  # in one line it is longer than one row is high
+    unit = f"Estimated bits per latent position{gap}({place}x{place} pixels)"
     figure.colorbar(drawn, ax=panels, label=unit, shrink=0.8, aspect=30, pad=0.02)
     return figure
 
