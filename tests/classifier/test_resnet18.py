@@ -9,6 +9,7 @@ from mien.classifier.resnet18 import (
     load_classifier,
     new_classifier,
     record_of,
+    recorded_classifier,
     scores,
 )
 from mien.errors import CheckpointError
@@ -66,3 +67,17 @@ def test_another_width_is_refused(toy_params, tmp_path):
     assert load_classifier(path, section)[1]["classifier"]["labels"][7] == "contempt"
     with pytest.raises(CheckpointError, match=r"classifier\.width 16"):
         load_classifier(path, section.model_copy(update={"width": 16}))
+
+
+def test_classes_in_another_order_are_refused(toy_params, tmp_path):
+    section = toy_params.classifier
+    path = tmp_path / "c.safetensors"
+    state = under(new_classifier(section).state_dict(), "classifier")
+    record = record_of(section)
+    record["labels"] = sorted(record["labels"])
+    save_tensors(path, state, {"classifier": record})
+    for load in (recorded_classifier, lambda path: load_classifier(path, section)):
+        with pytest.raises(
+            CheckpointError, match=r"labels are anger, contempt, .* not neutral"
+        ):
+            load(path)

@@ -80,9 +80,11 @@ def load_classifier(path: Path, section: Section) -> tuple[Classifier, dict[str,
     """Return a checkpoint's classifier (tensors `classifier.*`), in eval mode, and its record.
 
     Raises:
-        CheckpointError: If the file holds another architecture than params ask for.
+        CheckpointError: If the file holds another architecture than params ask for, or classes
+            in another order.
     """
     tensors, record = load_tensors(path)
+    _require_labels(record, path)
     classifier = new_classifier(section)
     load_state(classifier, _state(tensors), path)
     return classifier.eval(), record
@@ -92,12 +94,14 @@ def recorded_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
     """Return a checkpoint's classifier as its own record describes it, and the record.
 
     Raises:
-        CheckpointError: If the file is missing, damaged, or holds no classifier.
+        CheckpointError: If the file is missing, damaged, or holds no classifier, or one of
+            classes in another order.
     """
     tensors, record = load_tensors(path)
     state = _state(tensors)
     if not state or "classifier" not in record:
         raise CheckpointError(f"{path}: holds no classifier (no tensors `classifier.*`)")
+    _require_labels(record, path)
     described = record["classifier"]
     classifier = Classifier(described["width"], described["input_size"], dropout=0.0)
     load_state(classifier, state, path)
@@ -155,6 +159,16 @@ def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         BasicBlock(inputs, outputs, stride, shortcut), BasicBlock(outputs, outputs)
     )
+
+
+def _require_labels(record: Mapping[str, Any], path: Path) -> None:
+    """Refuse classes in another order, where the record says which they are."""
+    labels = record.get("classifier", {}).get("labels", list(EXPRESSIONS))
+    if labels != list(EXPRESSIONS):
+        raise CheckpointError(
+            f"{path}: its record's classifier.labels are {', '.join(labels)}, not "
+            f"{', '.join(EXPRESSIONS)}: put the rows of its last layer into that order"
+        )
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:
