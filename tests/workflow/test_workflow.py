@@ -62,6 +62,27 @@ def test_everything_is_made(finished, params):
         assert (finished / name).stat().st_size > 0, name
 
 
+def test_the_notebook_page_reads_such_a_run(finished, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    page = (ROOT / "docs/howto/notebook.md").read_text(encoding="utf-8")
+    variables = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        exec(block, variables)
+    said = capsys.readouterr().out
+    assert f"{len(variables['row']['stream'])} bytes" in said
+    measured = variables["one"].loc[variables["row"]["key"]]
+    assert f"PSNR {measured['psnr']:.2f} dB" in said
+    total = variables["y"].sum() + variables["bits"]["z_bits"]
+    assert total == pytest.approx(variables["row"]["estimated_bits"], rel=1e-3)
+    correct = 100 * variables["right_decoded"].mean()
+    accuracy = variables["statistics"]["runs"]["joint"]["q3"]["accuracy"]["value"]
+    assert correct == pytest.approx(accuracy, abs=1e-4)
+    assert (folder / "decoded.png").is_file()
+    assert (folder / "bits.png").is_file()
+
+
 def test_a_second_run_does_nothing(finished):
     out = snakemake(finished)
     assert "Nothing to be done" in out.stdout + out.stderr
