@@ -18,7 +18,7 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 from mien.errors import CheckpointError
 from mien.expressions import EXPRESSIONS, N_EXPRESSIONS
 from mien.params import Classifier as Section
-from mien.tensors import below, load_tensors
+from mien.tensors import below, check_names, load_tensors
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -110,13 +110,9 @@ def recorded_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
 
 def load_state(classifier: Classifier, state: dict[str, Tensor], source: Path) -> None:
     """Load tensors by LibreFace's names; a missing, unknown or misshapen one is an error."""
-    try:
-        classifier.load_state_dict(state)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())
-        raise CheckpointError(
-            f"{source}: not a ResNet-18 of classifier.width {classifier.width}: {detail}"
-        ) from None
+    what = f"a ResNet-18 of classifier.width {classifier.width}"
+    check_names(source, state, classifier.state_dict(), what)
+    classifier.load_state_dict(state)
 
 
 def record_of(section: Section) -> dict[str, Any]:

@@ -71,9 +71,7 @@ def libreface_classifier(path: Path, section: Section) -> Classifier:
 def classifier_from_libreface(path: Path, section: Section) -> Classifier:
     """Return a classifier from a file in LibreFace's format: tensors at `model`."""
     classifier = new_classifier(section)
-    state = tensors_in(path, "model")
-    check_names(path, state, classifier.state_dict(), _described(section))
-    load_state(classifier, state, path)
+    load_state(classifier, tensors_in(path, "model"), path)
     return classifier.eval()
 
 
