@@ -34,7 +34,6 @@ from mien.classifier.resnet18 import Classifier, load_classifier
 from mien.codec.archive import read_archive
 from mien.codec.container import CODEC_BYTES, Container
 from mien.codec.hyperprior import ONE, hyper_synthesis
-from mien.codec.model import LAMBDAS
 from mien.codec.stream import Latents, Loaded, load_coder
 from mien.data import shards
 from mien.data.faces import draw_face
@@ -330,7 +329,7 @@ def _row() -> Lines:
 
 @torch.inference_mode()
 def _loss(seen: Seen) -> Lines:
-    weights = Weighting.of(seen.params.loss, LAMBDAS[3])
+    weights = Weighting.of(seen.params.loss, seen.params.codec.lambda_of(3))
     codec, labels = seen.loaded.coder.codec, torch.tensor([seen.label])
     out = codec(seen.x)
     logits = seen.classifier(out["x_hat"].clamp(0, 1))
