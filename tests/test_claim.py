@@ -20,9 +20,11 @@ from mien.errors import DataError, MienError, ParamsError
 from mien.verbs import commands
 from tests.support.gpus import CUT_UP, FIRST, PARTS, SECOND, simulated
 
+# SIGINT is ignored below a shell's background job, and with it what this file sends.
 HOLDS = """
-import os, sys, time
+import os, signal, sys, time
 from mien.claim import claimed
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.setuid(int(os.environ.get("AS_USER", os.getuid())))
 with claimed(int(sys.argv[1])):
     print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
