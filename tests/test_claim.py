@@ -312,6 +312,24 @@ def test_users_lock_each_others_files(start, first, second):
         assert gpus_of(other) == f"{FIRST},{SECOND}"
 
 
+@pytest.fixture
+def claim_of(tmp_path, monkeypatch, capsys, request):
+    """Return a function that says what a command claims, or why else it ends."""
+
+    def stop(n, *, wait=True):
+        raise MienError(f"{n} GPUs" + ("" if wait else " if free"))
+
+    def claim_of(command, changed, to):
+        toy = (request.config.rootpath / "tests/toy.yaml").read_text()
+        (tmp_path / "params.yaml").write_text(toy.replace(changed, to))
+        assert cli.main(command.split()) == 2  # there is nothing to read here
+        return capsys.readouterr().err.splitlines()[-1].split(": ", 1)[1]
+
+    monkeypatch.setattr(commands, "claimed", stop)
+    monkeypatch.chdir(tmp_path)
+    return claim_of
+
+
 @pytest.mark.parametrize(
     ("command", "claim"),
     [
@@ -329,37 +347,15 @@ def test_users_lock_each_others_files(start, first, second):
         ("info face.mien", None),
     ],
 )
-def test_what_runs_networks_claims_first(
-    command, claim, tmp_path, monkeypatch, capsys, request
-):
-    def stop(n, *, wait=True):
-        raise MienError(f"{n} GPUs" + ("" if wait else " if free"))
-
-    monkeypatch.setattr(commands, "claimed", stop)
-    toy = (request.config.rootpath / "tests/toy.yaml").read_text()
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(toy.replace("devices: 1", "devices: 2"))
-    assert cli.main(command.split()) == 2  # there is nothing to read here
-    said = capsys.readouterr().err.splitlines()[-1].split(": ", 1)[1]
+def test_what_runs_networks_claims_first(claim_of, command, claim):
+    said = claim_of(command, "devices: 1", "devices: 2")
     assert (said == claim) if claim else ("GPUs" not in said)
 
 
 @pytest.mark.parametrize("command", ["encode-run joint q3", "decode-run jpeg q10"])
 @pytest.mark.parametrize(("part", "claim"), [("", "0 GPUs"), (" --part 1-of-2", "1 GPUs")])
-def test_a_job_that_only_joins_parts_claims_none(
-    command, part, claim, tmp_path, monkeypatch, request
-):
-    def stop(n, **_):
-        raise MienError(f"{n} GPUs")
-
-    monkeypatch.setattr(commands, "claimed", stop)
-    toy = (request.config.rootpath / "tests/toy.yaml").read_text()
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(toy.replace("parts: 1", "parts: 2"))
-    said = []
-    monkeypatch.setattr("builtins.print", lambda text, **_: said.append(text))
-    assert cli.main((command + part).split()) == 2
-    assert said[-1].endswith(f": {claim}")
+def test_a_job_that_only_joins_parts_claims_none(claim_of, command, part, claim):
+    assert claim_of(command + part, "parts: 1", "parts: 2") == claim
 
 
 def test_a_job_that_needs_none_does_not_wait_and_sees_none(start):
