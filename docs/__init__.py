@@ -1,0 +1,1 @@
+"""The pages, and what builds and checks them: `make docs`."""
