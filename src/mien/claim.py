@@ -1,7 +1,7 @@
 """A job's own GPUs: as long as it lives nobody else's job here gets them.
 
-Each GPU has a file, `/tmp/mien-<its UUID>.lock`, and is its holder's who has it `flock`ed. The
-kernel lets go when that process ends, however it ends; there is nothing to clean up.
+Each GPU has a file, `/tmp/mien-<its UUID>.lock`, and is its holder's who has a `flock` on it.
+The kernel lets go when that process ends, however it ends; there is nothing to clean up.
 
 Who holds it: the process that claims, and no other. The descriptor is closed on exec and in
 forked children, so an orphan (a compiler, a loader of data) cannot keep a GPU for ever. The

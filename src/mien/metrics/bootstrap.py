@@ -41,7 +41,7 @@ def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
         seed: Of the draws alone: equal seeds and n give equal draws, whatever the columns.
 
     Returns:
-        Means, [resamples, C]. Rows belong together: one row is one set of images.
+        Means, [resamples, C]. Rows belong together, one row is one set of images.
 
     Raises:
         ValueError: If there are no images or no resamples.

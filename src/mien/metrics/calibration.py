@@ -53,7 +53,7 @@ def calibration_gaps(p: Floats, labels: Integers) -> NDArray[np.float64]:
 
 
 def expected_calibration_error(gaps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over pictures of |accuracy - confidence| of their bin, percent, [...].
+    """Return the mean over pictures of `|accuracy - confidence|` of their bin, percent, [...].
 
     Args:
         gaps: `calibration_gaps` averaged over the pictures, [..., 15].

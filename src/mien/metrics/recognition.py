@@ -26,7 +26,7 @@ def confusion_matrix(labels: Integers, predictions: Integers) -> Integers:
         predictions: Predicted classes, [n], 0..7.
 
     Returns:
-        Counts, [8, 8]: row = label, column = prediction.
+        Counts, [8, 8], row = label, column = prediction.
 
     Raises:
         ValueError: If there are no images, the lengths differ or a class is not 0..7.

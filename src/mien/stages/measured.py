@@ -1,8 +1,10 @@
 """What becomes of stored streams: decoded, classified, measured, and written down.
 
-streams --decode, timed--> pictures --classifier--> rows (ROWS)
-rows of all parts, in order --> per_image.parquet, raw.parquet, examples.parquet,
-                                decode_seconds.parquet
+    streams --decode, timed--> pictures --classifier--> rows (ROWS)
+    rows of all parts, in order --> per_image.parquet, raw.parquet, examples.parquet,
+                                    decode_seconds.parquet
+
+Times have a file of their own: all else is the same bytes twice.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mien.training.resume import Row
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-    from mien.training.resume import Row
 
 STEPS = 50  # steps from one point of the running terms to the next
 

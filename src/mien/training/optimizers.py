@@ -133,7 +133,7 @@ def clip(optimizer: Optimizer, norm: float) -> Tensor:
     """Scale the gradients of everything `optimizer` owns to a joint norm of at most `norm`.
 
     Returns:
-        Their norm before: a scalar, which may be infinite or NaN.
+        Their norm before, a scalar, which may be infinite or NaN.
     """
     owned = [p for group in optimizer.param_groups for p in group["params"]]
     return torch.nn.utils.clip_grad_norm_(owned, norm)

@@ -47,7 +47,7 @@ def lit(
     """Return how the lamp falls on a face, at half the picture's resolution, then enlarged.
 
     Returns:
-        Three fields [size, size]: the lamp's light on the skin, its light on hair and clothes
+        Three fields [size, size], the lamp's light on the skin, its light on hair and clothes
         (1 where it falls at a right angle), and the gloss on the skin, 0..1.
     """
     grid = max(size // 2, 32)
