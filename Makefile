@@ -12,7 +12,7 @@ OPTIONS := --cores all --resources gpu=$(SLOTS) --max-threads $(MAX_THREADS)
 SNAKEMAKE := $(RUN) snakemake $(OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo resume report test check bench
+.PHONY: help env demo resume report test check docs bench
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -36,6 +36,12 @@ test: env ## Run the tests, a whole workflow at toy scale among them.
 
 check: env ## Check format, types, floors and the workflow's form.
 	@$(RUN) tools/check
+
+docs: env ## Build the pages and the API reference as a site, build/site; check claims and links.
+	@$(RUN) python -m docs.check
+	@$(RUN) python -m docs.reference
+	@$(RUN) sphinx-build -E -W --keep-going -q -c docs -d build/doctrees build/pages build/site
+	@$(RUN) python -m docs.links build/site
 
 bench: env ## Measure; prints ratios against named peers.
 	@$(RUN) python benchmarks/streams.py
