@@ -17,9 +17,10 @@ README = """# Project
 
 It takes 38 minutes ([its page](docs/results/speed.md#on-one-core)).
 """
-RESULTS = """# Speed
+COMMAND = "python benchmarks/speed.py --json speed.json"
+RESULTS = f"""# Speed
 
-    python benchmarks/speed.py --json speed.json
+    {COMMAND}
 
 Seed 0, the median of 5 rounds, in brackets the lowest and the highest.
 
@@ -93,7 +94,7 @@ def test_a_missing_source_is_found_where_it_is_named(project, name):
 @pytest.mark.parametrize(
     ("old", "new", "line", "wrong"),
     [
-        ("    python", "python", 11, "a result without the command that made it"),
+        (f"    {COMMAND}", f"`{COMMAND}`", 11, "a result without the command that made it"),
         (", commit 1234abc5", "", 11, "a result without commit"),
         ("AMD EPYC, c", "C", 11, "a result without class of machine"),
         ("the median of 5 rounds", "the median", 11, "a result without n"),
