@@ -3,9 +3,9 @@
     python -m docs.check
 
 - A file that a page names is in git, and so is every image that it shows; no link is broken.
-- A page of docs/results says, for each table and figure, the command in a block of code, the
-  commit, n and the class of machine, in that section or above the first; and, anywhere, seeds
-  and spread.
+- A page of docs/results says, for each section with a table or a figure, the command in a block
+  of code, the commit, n and the class of machine, before or in the first of them or above the
+  first section; and, anywhere, seeds and spread.
 - On any other page a section that shows an image, or names a machine, n or a commit, names a
   command too, or links the page of docs/results.
 - A paragraph of README with a measured number links that page; a commit in it is on that page.
@@ -84,9 +84,10 @@ def unproven_results(page: Page) -> Iterator[Finding]:
     above = page.sections[0]
     for section in [section for section in page.sections if section.shown] or [above]:
         line = section.shown[0] if section.shown else section.line
-        both = [above] if section is above else [above, section]
+        nearby = section.down_to(line) if section.shown else section
+        both = [nearby] if section is above else [above, nearby]
         if not any(COMMAND.match(code) for part in both for code in part.code("code")):
-            to_do = "add it as a block of code, there or above the first section"
+            to_do = "add it as a block of code, above it or above the first section"
             yield Finding(page.name, line, "a result without the command that made it", to_do)
         yield from _unsaid(page, line, " ".join(part.text for part in both), FOR_EACH_TABLE)
     yield from _unsaid(page, 1, " ".join(s.text for s in page.sections), FOR_THE_PAGE)

@@ -73,6 +73,10 @@ class Section:
         tables = [block.line for block in self.blocks if block.kind == "table"]
         return sorted([*tables, *(link.line for link in self.links if link.image)])
 
+    def down_to(self, line: int) -> Section:
+        """Return the section as far as the blocks that begin in this line or above it."""
+        return Section(self.line, [block for block in self.blocks if block.line <= line])
+
     def code(self, *kinds: str) -> list[str]:
         """Return the lines of code in blocks of these kinds."""
         return [line for b in self.blocks if b.kind in kinds for line in b.code]

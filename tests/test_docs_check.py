@@ -115,6 +115,13 @@ def test_what_another_section_says_does_not_count(project):
     assert wrongs == ["a result without n", "a result without the command that made it"]
 
 
+def test_what_is_said_of_an_earlier_run_below_the_table_does_not_count(project):
+    change(project, "docs/results/speed.md", ", commit 1234abc5", "")
+    with (project / "docs/results/speed.md").open("a") as file:
+        file.write("\nIt was 4 ms at commit 1234abc.\n")
+    assert found(project) == [("docs/results/speed.md", 11, "a result without commit")]
+
+
 def test_a_page_of_results_without_a_table_has_to_say_it_too(project):
     (project / "docs/results/more.md").write_text("# More\n\nIt is 5 % faster.\n")
     assert len([1 for file, _, _ in found(project) if file == "docs/results/more.md"]) == 6
