@@ -79,7 +79,7 @@ def repository(tmp_path_factory):
     shutil.copytree(ROOT / "src", folder / "src", ignore=left_out)
     for name in (".gitattributes", ".gitignore", "LICENSE", "README.md"):
         shutil.copy(ROOT / name, folder)
-    for name in ("MANIFEST.in", "pyproject.toml", "setup.py"):
+    for name in ("MANIFEST.in", "params.yaml", "pyproject.toml", "setup.py"):
         shutil.copy(ROOT / name, folder)
     # As in git, also where these tests lie in an sdist, whose commit was recorded.
     commit = folder / "src/mien/commit.py"
@@ -121,6 +121,7 @@ def test_a_checkout_says_its_commit_and_whether_it_was_changed(repository, tmp_p
     clone = cloned(folder, tmp_path)
     assert said(clone / "src") == (f"commit {commit}", commit)
     (clone / "src/mien/untracked.txt").touch()
+    (clone / "params.yaml").write_text("a preset\n")  # its values are recorded elsewhere
     assert said(clone / "src") == (f"commit {commit}", commit)
     change(clone)
     assert said(clone / "src") == (f"commit {commit}, modified", f"{commit}-dirty")

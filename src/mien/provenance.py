@@ -1,4 +1,8 @@
-"""Which source made a file: the commit, and whether the tree had changes on top of it."""
+"""Which source made a file: the commit, and whether the tree had changes on top of it.
+
+`params.yaml` and `dvc.lock` are no source: a run under a preset is of the commit itself, and
+its values are recorded with what it makes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 from mien.commit import RECORDED
 
 _COMMIT = re.compile(r"([0-9a-f]{10})[0-9a-f]*(-dirty)?")
+_SOURCE = (":/", ":(top,exclude)params.yaml", ":(top,exclude)dvc.lock")
 
 
 def source_commit() -> str:
@@ -49,7 +54,10 @@ def _described() -> str | None:
     # An environment inside somebody's repository is not of that repository's commit.
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
-    return _git("describe", "--always", "--dirty", "--abbrev=10", "--exclude=*")
+    commit = _git("rev-parse", "HEAD")
+    looked = ("--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
+    changed = _git(*looked, "--", *_SOURCE)
+    return f"{commit}-dirty" if commit and changed else commit
 
 
 def _git(*arguments: str) -> str | None:
