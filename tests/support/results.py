@@ -57,6 +57,7 @@ finetune:
   weight_decay: 0.01
   clip_norm: 0.1
   flip: true
+  shift: 0
   update_batch_norm: false
   schedule: plateau
   lr_factor: 0.5

@@ -234,14 +234,15 @@ def _events(params: Params, run: Run, team: Team) -> Events:
 
 
 def _augment(section: Finetune, share: Share) -> inputs.Augment:
-    if not section.flip:
-        return _unchanged
-    return partial(_mirrored, seed=section.seed, share=share)
+    return partial(
+        _augmented, flip=section.flip, shift=section.shift, seed=section.seed, share=share
+    )
 
 
-def _mirrored(images: Tensor, step: int, seed: int, share: Share) -> Tensor:
-    return augment.flipped(images, augment.generator(seed, step), share)
-
-
-def _unchanged(images: Tensor, _step: int) -> Tensor:
-    return images
+def _augmented(
+    images: Tensor, step: int, flip: bool, shift: int, seed: int, share: Share
+) -> Tensor:
+    random = augment.generator(seed, step)
+    if flip:
+        images = augment.flipped(images, random, share)
+    return augment.shifted(images, shift, random, share) if shift else images
