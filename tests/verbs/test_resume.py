@@ -76,6 +76,15 @@ def test_a_workflow_at_work_is_refused_in_one_line(folder, at_work):
     assert all(map(is_running, jobs))
 
 
+@pytest.mark.parametrize("named", [[], ["--snakefile", "none"], ["-s", "none"]])
+def test_a_folder_without_a_workflow_is_refused_and_left_as_it_is(tmp_path, named):
+    code, said = run(tmp_path, *RESUME, *named)
+    assert (code, len(said.splitlines())) == (2, 1)
+    name = "none" if named else "Snakefile"
+    assert f"mien resume: {name}: no such file: run this in a checkout of mien" in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_after_a_kill_of_everything_the_lock_goes_and_the_rest_is_done(folder, at_work):
     process, _ = at_work
     kill_all(process)

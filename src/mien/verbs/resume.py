@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mien import orphans, running
-from mien.errors import BusyError
+from mien.errors import BusyError, DataError
 from mien.running import Standing
 
 # Where the workflow writes; what it writes under is named `.<name>.<pid>.tmp`.
 OUTPUTS = ("", "data", "models", "results", "work", "tables", "figures", "report")
+SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
 TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
@@ -30,8 +31,13 @@ def resume(arguments: Sequence[str], *, force: bool) -> None:
 
     Raises:
         BusyError: If a workflow is at work in the folder, or may be.
+        DataError: If there is no workflow to go on with.
     """
-    folder = _folder(arguments)
+    folder, snakefile = _places(arguments)
+    if not any(map(os.path.isfile, [snakefile] if snakefile else SNAKEFILES)):
+        raise DataError(
+            f"{snakefile or 'Snakefile'}: no such file: run this in a checkout of mien"
+        )
     with running.guarded(folder, fcntl.LOCK_EX):
         for said in cleared(folder, force=force):
             print(f"mien resume: {said}", file=sys.stderr, flush=True)
@@ -119,9 +125,10 @@ def _removed(path: Path) -> bool:
     return True
 
 
-def _folder(arguments: Sequence[str]) -> Path:
-    """Return where Snakemake will be at work."""
+def _places(arguments: Sequence[str]) -> tuple[Path, str | None]:
+    """Return where Snakemake will be at work, and the workflow if they name one."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--directory", "-d", type=Path, default=Path())
-    folder: Path = parser.parse_known_args(arguments)[0].directory
-    return folder.resolve()
+    parser.add_argument("--snakefile", "-s")
+    known = parser.parse_known_args(arguments)[0]
+    return known.directory.resolve(), known.snakefile
