@@ -188,6 +188,17 @@ def test_what_nothing_measured_tells_is_named(affectnet):
     assert "not measured and not counted: summarise" in text_of(found)
 
 
+def test_a_codec_without_a_measured_speed_is_named_and_stops_nothing(affectnet):
+    known = made_up()
+    del known.values["cpu", "encode_webp"]
+    planned = [Job("encode_webp"), Job("encode_jpeg")]
+    found = outlook(affectnet, AFFECTNET, planned, images(), known, gpus=1)
+    unknown, counted = found.rows
+    assert (unknown.cpu_hours, counted.cpu_hours) == (None, found.cpu_hours)
+    assert found.cpu_hours > 0
+    assert "not measured and not counted: encode_webp" in text_of(found)
+
+
 def test_another_processor_than_the_measured_one_is_said(affectnet, monkeypatch):
     found = outlook(affectnet, AFFECTNET, [], images(), made_up(), gpus=1)
     assert any("another one was measured" in note for note in found.notes)

@@ -79,11 +79,15 @@ def outlook(
 ) -> Outlook:
     """Return what jobs take by the speeds."""
     works = works_of(params, images, jobs)
+    by_job = {
+        job: work if work is not None and speeds.tell("cpu", work) else None
+        for job, work in works.by_job.items()
+    }
     by_rule: dict[str, list[Work | None]] = {}
     for job in jobs:
-        by_rule.setdefault(job.rule, []).append(works.by_job[job])
+        by_rule.setdefault(job.rule, []).append(by_job[job])
     rows = [_row(rule, listed, speeds) for rule, listed in by_rule.items()]
-    known = [work for work in works.by_job.values() if work is not None]
+    known = [work for work in by_job.values() if work is not None]
     cpu = sum(_cpu_hours(work, speeds) for work in known)
     gpu = sum(_gpu_hours(work, speeds) for work in known) if speeds.has("gpu") else None
     hours = _cpu_hours if gpu is None else _gpu_hours

@@ -30,6 +30,10 @@ class Speeds:
         """Return whether anything was measured on a `cpu` or `gpu`."""
         return device in self.sources
 
+    def tell(self, device: str, keys: Iterable[str]) -> bool:
+        """Return whether all of these were measured on a `cpu` or `gpu`."""
+        return all((device, key) in self.values for key in keys)
+
     def of(self, device: str, key: str) -> float:
         """Return one number.
 
