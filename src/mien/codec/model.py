@@ -21,9 +21,11 @@ from compressai.models import MeanScaleHyperprior
 from torch import Tensor
 
 from mien.errors import CheckpointError
-from mien.tensors import below, load_tensors
+from mien.tensors import below, check_names, load_tensors
 
 Codec: TypeAlias = MeanScaleHyperprior
+# Made from the weights, and sized by them: a new codec has none to compare with.
+TABLES = ("_quantized_cdf", "_cdf_length", "_offset", "scale_table")
 
 
 def new_codec(channels: tuple[int, int]) -> Codec:
@@ -53,16 +55,21 @@ def codec_from(tensors: Mapping[str, Tensor], channels: tuple[int, int], source:
     has_tables = any(name.endswith("_quantized_cdf") for name in state)
     if not has_tables:
         state = dict(codec.named_buffers()) | state
+    what = f"mbt2018-mean with N, M = {list(channels)}"
+    check_names(source, _weights(state), _weights(codec.state_dict()), what)
     try:
         codec.load_state_dict(state)
     except (RuntimeError, KeyError) as error:
         detail = " ".join(str(error).split())
-        raise CheckpointError(
-            f"{source}: not mbt2018-mean, N, M = {channels}: {detail}"
-        ) from None
+        raise CheckpointError(f"{source}: its entropy tables do not fit: {detail}") from None
     if not has_tables:
         make_tables(codec)
     return codec.eval()
+
+
+def _weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict without its entropy tables."""
+    return {name: tensor for name, tensor in state.items() if not name.endswith(TABLES)}
 
 
 def load_codec(path: Path) -> tuple[Codec, dict[str, Any]]:

@@ -8,7 +8,7 @@ from compressai.models.utils import remap_old_keys
 from compressai.zoo.image import model_urls
 from compressai.zoo.pretrained import load_pretrained
 
-from mien.codec.model import Codec, codec_from, load_codec, new_codec
+from mien.codec.model import Codec, codec_from, load_codec
 from mien.codec.shapes import zoo_channels
 from mien.download import (
     cache_folder,
@@ -18,10 +18,7 @@ from mien.download import (
 )
 from mien.errors import CheckpointError
 from mien.params import ZOO
-from mien.tensors import check_names, tensors_in
-
-# Made from the weights, and sized by them: a new codec has none to compare with.
-TABLES = ("_quantized_cdf", "_cdf_length", "_offset", "scale_table")
+from mien.tensors import tensors_in
 
 
 def pretrained_codec(weights: str, quality: int, channels: tuple[int, int]) -> Codec:
@@ -55,13 +52,6 @@ def codec_from_zoo(path: Path, channels: tuple[int, int]) -> Codec:
         CheckpointError: If the file is damaged or not mbt2018-mean of these channels.
     """
     state = remap_old_keys("entropy_bottleneck", load_pretrained(tensors_in(path)))
-    expected = new_codec(channels).state_dict()
-    check_names(
-        path,
-        {name: tensor for name, tensor in state.items() if not name.endswith(TABLES)},
-        {name: tensor for name, tensor in expected.items() if not name.endswith(TABLES)},
-        f"mbt2018-mean with N, M = {list(channels)}",
-    )
     return codec_from(state, channels, path)
 
 
