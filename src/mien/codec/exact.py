@@ -11,9 +11,7 @@ the checkpoint, made once, by `integers.exported`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -24,10 +22,8 @@ from mien.codec.hyperprior import ONE, hyper_synthesis
 from mien.codec.latents import EXACT, Coded, Decoded, digest
 from mien.codec.rans import Ints
 from mien.codec.tables import table_of
+from mien.codec.threads import in_threads
 from mien.tensors import below
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class ExactEntropy:
@@ -59,7 +55,7 @@ class ExactEntropy:
         z_rows = self._z_rows(z.shape[2:])
         z_i, y_i, rows = (_numpy(tensor) for tensor in (z_symbols, y_symbols, indexes))
         pictures = list(zip(z_i, y_i, rows, strict=True))
-        coded = _in_threads(lambda picture: self._stream(*picture, z_rows), pictures)
+        coded = in_threads(lambda picture: self._stream(*picture, z_rows), pictures)
         return Coded([stream for stream, _ in coded], [symbols for _, symbols in coded])
 
     def decode(self, streams: Sequence[bytes], size: tuple[int, int]) -> Decoded:
@@ -71,9 +67,9 @@ class ExactEntropy:
         """
         z_rows = self._z_rows(size)
         decoders = [rans.Decoder(stream) for stream in streams]
-        z = _in_threads(lambda decoder: decoder.read(z_rows, self.table), decoders)
+        z = in_threads(lambda decoder: decoder.read(z_rows, self.table), decoders)
         indexes, means = self.synthesis(torch.from_numpy(np.stack(z)).to(self.device))
-        y = _in_threads(
+        y = in_threads(
             lambda pair: self._rest(*pair), list(zip(decoders, _numpy(indexes), strict=True))
         )
         symbols = torch.from_numpy(np.stack(y)).to(self.device)
@@ -93,15 +89,6 @@ class ExactEntropy:
         shape = (self.n_z, *size)
         rows = np.arange(self.n_z, dtype=np.int32).reshape(-1, 1, 1)
         return np.ascontiguousarray(np.broadcast_to(rows, shape))
-
-
-def _in_threads(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
-    """Return the results in order, computed by as many threads as torch has."""
-    n_threads = min(len(items), torch.get_num_threads())
-    if n_threads < 2:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, items))
 
 
 def _numpy(tensor: Tensor) -> Ints:

@@ -14,7 +14,6 @@ which those of torch's transposed convolution are not.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +23,7 @@ from compressai.layers import GDN
 from torch import Tensor, nn
 
 from mien.codec.polyphase import Polyphase
+from mien.codec.threads import in_threads
 
 Step = Callable[[Tensor], Tensor]  # one picture, [H, W, C] -> [H', W', C']
 
@@ -40,14 +40,7 @@ class Fast:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return what the network makes of pictures, [B, C, H, W]."""
-        threads = torch.get_num_threads()
-        try:
-            with ThreadPoolExecutor(
-                threads, initializer=partial(torch.set_num_threads, 1)
-            ) as pool:
-                return torch.stack(list(pool.map(self._picture, x)))
-        finally:
-            torch.set_num_threads(threads)  # a thread of the pool has set everybody's
+        return torch.stack(in_threads(self._picture, x))
 
     @torch.inference_mode()
     def _picture(self, x: Tensor) -> Tensor:
