@@ -48,7 +48,8 @@ class Limbs:
         lowest, highest = torch.aminmax(a)
         if highest > _largest(MOST_DIGITS) or lowest < -_largest(MOST_DIGITS):
             return None
-        rows = [arranged(digit) for digit in _digits(a.int())]
+        # `_int_mm` misreads rows that lie over one another, as those of a narrow picture may.
+        rows = [arranged(digit).contiguous() for digit in _digits(a.int())]
         total: Tensor | None = None
         for i, row in enumerate(rows):
             for j, digit in enumerate(self.digits):
