@@ -32,7 +32,10 @@ def test_decoding_gives_the_picture_that_compressai_decodes(coder, trained_codec
     with torch.inference_mode():
         out = trained_codec.compress(x)
         expected = trained_codec.decompress(out["strings"], out["shape"])["x_hat"]
-    assert torch.equal(images, to_8_bit(expected))
+    # A batch and its pictures one by one may differ in the last bit of float32, and so round.
+    differences = (images.int() - to_8_bit(expected).int()).abs()
+    assert differences.max() <= 1
+    assert differences.float().mean() < 1e-3
 
 
 def test_the_decoder_finds_the_symbols_of_the_encoder(coder, x):
