@@ -54,7 +54,7 @@ def _described() -> str | None:
     # An environment inside somebody's repository is not of that repository's commit.
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
-    commit = _git("rev-parse", "HEAD")
+    commit = _git("describe", "--always", "--abbrev=10", "--exclude=*")
     looked = ("--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
     changed = _git(*looked, "--", *_SOURCE)
     return f"{commit}-dirty" if commit and changed else commit
