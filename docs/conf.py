@@ -33,7 +33,7 @@ napoleon_use_ivar = True  # the fields themselves are listed by autodoc
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!mien\.).*"),
-    ("py:.*", r".*\.(E|R|T|Model|Module)"),  # type variables
+    ("py:.*", r".*\.(E|R|T|Item|Model|Module|Result)"),  # type variables
     ("py:.*", r".*\._\w+"),  # validators of a field
 ]
 
