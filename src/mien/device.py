@@ -20,14 +20,14 @@ def device() -> torch.device:
 
 
 def placed(module: Module) -> Module:
-    """Move a network to the device, in channels-last order (1.1 to 2 times faster on a CPU)."""
+    """Move a network to the device, in channels-last order, a CPU's fastest."""
     moved: Module = module.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved
 
 
 @cache
 def say_if_slow(precision: str) -> None:
-    """Tell once that bfloat16 on this CPU is emulated: it took ten times as long as float32."""
+    """Tell once that bfloat16 on this CPU is emulated, which is slower than float32."""
     if precision == "bfloat16" and not has_bfloat16():
         print(
             "bfloat16: this processor has no instructions for it (avx512_bf16, amx_bf16): "
