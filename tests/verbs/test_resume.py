@@ -143,7 +143,7 @@ def test_a_job_that_does_not_go_when_asked_is_ended_by_force(bare, monkeypatch):
 
 
 def start_marked(code, marks):
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-u", "-c", code]
     environment = {**os.environ, **marks}
     job = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert job.stdout.readline() == "!\n"
