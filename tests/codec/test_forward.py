@@ -114,6 +114,52 @@ def test_its_gradients_are_compressais(codec, pictures):
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rounded_training_sees_what_is_coded_and_draws_nothing(
+    codec, pictures, compiled, graphs
+):
+    forward = training_forward(codec, "float32", compiled, quantization="rounded")
+    noisy, _ = seeded(codec, pictures)
+    before = torch.random.manual_seed(0).get_state()
+    trained, after = seeded(forward, pictures)
+    coded = tensors(codec.eval()(pictures))
+    for ours, theirs, other in zip(trained, coded, noisy, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+        assert not torch.allclose(ours, other, rtol=1e-3, atol=1e-5)
+    assert torch.equal(after, before)
+    assert len(graphs) == compiled
+
+
+def test_gradients_pass_the_rounding_as_if_there_were_none(codec, pictures):
+    """By hand: y_hat and z_hat have the values that are coded, and the gradients of y and z."""
+    forward = training_forward(codec, "float32", False, quantization="rounded")
+    for bpp, mse in ((0.0, 1.0), (1.0, 0.0)):
+        weighting = Weighting(bpp=bpp, mse=mse, ce=0.0)
+        ours = gradient(codec, forward, pictures, weighting)
+        theirs = gradient(codec, partial(passed_straight, codec), pictures, weighting)
+        assert relative_error(ours, theirs) < 1e-4
+        cancelled = [ours[name].norm() for name in ours.keys() - theirs.keys()]
+        assert max(cancelled) < 1e-4 * ours["g_a.0.weight"].norm()
+
+
+def passed_straight(codec, x):
+    y = codec.g_a(x)
+    z = codec.h_a(y)
+    medians = codec.entropy_bottleneck._get_medians().detach().reshape(1, -1, 1, 1)
+    z_hat = z + ((z - medians).round() + medians - z).detach()
+    scales, means = codec.h_s(z_hat).chunk(2, 1)
+    y_hat = y + ((y - means).round() + means - y).detach()
+    p_z = codec.entropy_bottleneck._likelihood(
+        z_hat.permute(1, 0, 2, 3).reshape(codec.N, 1, -1)
+    )
+    p_y = codec.gaussian_conditional._likelihood(y_hat, scales, means)
+    bounded = {
+        "y": codec.gaussian_conditional.likelihood_lower_bound(p_y),
+        "z": codec.entropy_bottleneck.likelihood_lower_bound(p_z[0]),
+    }
+    return {"x_hat": codec.g_s(y_hat), "likelihoods": bounded}
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_whole_pass_is_one_graph_that_sees_the_noise_of_the_eager_one(
     codec, pictures, precision, graphs
@@ -253,6 +299,8 @@ def test_the_same_seed_gives_the_same_training(codec, pictures):
 def test_what_it_cannot_do_is_refused(codec):
     with pytest.raises(ValueError, match=r"'float16' is none of float32, bfloat16"):
         training_forward(codec, "float16", compiled=False)
+    with pytest.raises(ValueError, match=r"'round' is none of noise, rounded"):
+        training_forward(codec, "float32", compiled=False, quantization="round")
     with pytest.raises(ValueError, match=r"multiples of 64: \(1, 3, 64, 96\)"):
         training_forward(codec, "float32", compiled=False)(torch.rand(1, 3, 64, 96))
 

@@ -58,6 +58,7 @@ finetune:
   clip_norm: 0.1
   flip: true
   shift: 0
+  quantization: noise
   update_batch_norm: false
   schedule: plateau
   lr_factor: 0.5

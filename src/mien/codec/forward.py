@@ -13,10 +13,9 @@
 In float32 every output has the bits of `codec(x)`. CompressAI permutes z by a *tensor*, which
 breaks a compiled graph and makes a GPU wait in every step; here it is a constant.
 
-bfloat16 has float32's exponents, so GDN needs nothing of its own: its parametrisation (2^-36
-under beta and gamma, beta >= 1e-6) runs on float32 parameters, outside what autocast rounds;
-the 1x1 convolution and the root keep 8 bits of mantissa and their range. At those floors its
-gradients are within 0.4 % of float32's; in float16 they are NaN.
+Noise in place of rounding has a floor: a latent that is always rounded to its mean costs next
+to nothing in a stream, but with noise of one step's width 0.15 bit at the smallest scale, 0.11.
+At 0.01 bit/pixel that floor is most of the rate that training sees; `rounded` has none.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import torch
-from compressai.entropy_models import EntropyBottleneck, GaussianConditional
+from compressai.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
+from compressai.ops import quantize_ste
 from torch import Tensor
 
 from mien.codec.model import Codec
@@ -36,13 +36,19 @@ from mien.share import WHOLE, Share
 
 Outputs: TypeAlias = dict[str, Any]  # x_hat [B, 3, H, W]; likelihoods {y, z}; float32
 Noise: TypeAlias = tuple[Tensor, Tensor]  # z: [N, 1, B * H/64 * W/64]; y: [B, M, H/16, W/16]
+Quantize: TypeAlias = Callable[[EntropyModel, Tensor, Tensor, Tensor | None], Tensor]
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 DOWNSAMPLING = 64
+NOISE, ROUNDED = "noise", "rounded"
 
 
 def training_forward(
-    codec: Codec, precision: str, compiled: bool, share: Share = WHOLE
+    codec: Codec,
+    precision: str,
+    compiled: bool,
+    share: Share = WHOLE,
+    quantization: str = NOISE,
 ) -> Callable[[Tensor], Outputs]:
     """Return what a training step calls in place of `codec(x)`; it follows `codec.training`.
 
@@ -56,26 +62,39 @@ def training_forward(
         precision: Of the transforms g_a, h_a, h_s, g_s: `float32` or `bfloat16`. The entropy
             models are float32 always, under a caller's autocast too.
         compiled: Compile the training pass as one graph (half a minute at the first batch, and
-            again for another batch shape). Rounded (eval) passes are never compiled.
+            again for another batch shape). Eval passes are never compiled.
         share: Of each batch: x is that part of it, and gets that part of the noise.
+        quantization: Of a training pass. `noise`: uniform noise is added, as in CompressAI.
+            `rounded`: the latents are rounded as in encoding, for the rate and for h_s and g_s;
+            gradients pass as if they had not been (Theis et al. 2017, arXiv 1703.00395). No
+            noise is drawn.
 
     Raises:
         ParamsError: If `compiled` and there is no C++ compiler.
-        ValueError: For another precision; from the function, for sides not multiples of 64.
+        ValueError: For another precision or quantization; from the function, for sides not
+            multiples of 64.
     """
     if precision not in DTYPES:
         raise ValueError(f"precision {precision!r} is none of {', '.join(DTYPES)}")
+    if quantization not in (NOISE, ROUNDED):
+        raise ValueError(f"quantization {quantization!r} is none of {NOISE}, {ROUNDED}")
     say_if_slow(precision)
     if compiled:
         _require_compiler()
-    rounded = partial(_outputs, codec, DTYPES[precision])
-    # `dynamic`: a short last batch gets a graph of its own, not a slower one for all shapes.
-    noisy = torch.compile(rounded, fullgraph=True, dynamic=False) if compiled else rounded
+    with_noise = quantization == NOISE
+    outputs = partial(_outputs, codec, DTYPES[precision])
+    coded = partial(outputs, _rounded)
+    trained: Callable[..., Outputs] = partial(outputs, _noisy if with_noise else _straight)
+    if compiled:
+        # `dynamic`: a short last batch gets a graph of its own, no slower one for all shapes.
+        trained = torch.compile(trained, fullgraph=True, dynamic=False)
 
     def forward(x: Tensor) -> Outputs:
         if any(side % DOWNSAMPLING for side in x.shape[-2:]):
             raise ValueError(f"sides must be multiples of {DOWNSAMPLING}: {tuple(x.shape)}")
-        return noisy(x, _noise(codec, x, share)) if codec.training else rounded(x, None)
+        if not codec.training:
+            return coded(x, None)
+        return trained(x, _noise(codec, x, share) if with_noise else None)
 
     return forward
 
@@ -112,19 +131,23 @@ def _noise(codec: Codec, x: Tensor, share: Share) -> Noise:
     return z[:, :, share.part(n_z)], y[share.part(n_pictures)]
 
 
-def _outputs(codec: Codec, dtype: torch.dtype, x: Tensor, noise: Noise | None) -> Outputs:
+def _outputs(
+    codec: Codec, dtype: torch.dtype, quantize: Quantize, x: Tensor, noise: Noise | None
+) -> Outputs:
     z_noise, y_noise = noise or (None, None)
     with run_in(dtype, x):
         y = codec.g_a(x)
         z = codec.h_a(y)
     with run_in(torch.float32, x):
-        z_hat, z_likelihoods = _factorised(codec.entropy_bottleneck, z.float(), z_noise)
+        z_hat, z_likelihoods = _factorised(
+            codec.entropy_bottleneck, quantize, z.float(), z_noise
+        )
     with run_in(dtype, x):
         parameters = codec.h_s(z_hat)
     with run_in(torch.float32, x):
         scales, means = parameters.float().chunk(2, 1)
         y_hat, y_likelihoods = _gaussian(
-            codec.gaussian_conditional, y.float(), scales, means, y_noise
+            codec.gaussian_conditional, quantize, y.float(), scales, means, y_noise
         )
     with run_in(dtype, x):
         x_hat = codec.g_s(y_hat)
@@ -137,15 +160,12 @@ def run_in(dtype: torch.dtype, x: Tensor) -> torch.autocast:
 
 
 def _factorised(
-    bottleneck: EntropyBottleneck, z: Tensor, noise: Tensor | None
+    bottleneck: EntropyBottleneck, quantize: Quantize, z: Tensor, noise: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Return z_hat and its likelihoods, both [B, N, H/64, W/64]: EntropyBottleneck.forward."""
     by_channel = z.permute(1, 0, 2, 3).contiguous()
     values = by_channel.reshape(len(by_channel), 1, -1)
-    if noise is None:
-        values = bottleneck.quantize(values, "dequantize", bottleneck._get_medians())
-    else:
-        values = values + noise
+    values = quantize(bottleneck, values, bottleneck._get_medians(), noise)
     likelihoods = bottleneck.likelihood_lower_bound(bottleneck._likelihood(values)[0])
     z_hat, p = (t.reshape(by_channel.shape).permute(1, 0, 2, 3) for t in (values, likelihoods))
     return z_hat.contiguous(), p.contiguous()
@@ -153,12 +173,34 @@ def _factorised(
 
 def _gaussian(
     conditional: GaussianConditional,
+    quantize: Quantize,
     y: Tensor,
     scales: Tensor,
     means: Tensor,
     noise: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Return y_hat and its likelihoods, both of y's shape: GaussianConditional.forward."""
-    y_hat = conditional.quantize(y, "dequantize", means) if noise is None else y + noise
+    y_hat = quantize(conditional, y, means, noise)
     likelihoods = conditional._likelihood(y_hat, scales, means)
     return y_hat, conditional.likelihood_lower_bound(likelihoods)
+
+
+def _noisy(
+    _model: EntropyModel, values: Tensor, _centres: Tensor, noise: Tensor | None
+) -> Tensor:
+    assert noise is not None, "drawn before the graph"
+    return values + noise
+
+
+def _straight(
+    _model: EntropyModel, values: Tensor, centres: Tensor, _noise: Tensor | None
+) -> Tensor:
+    rounded: Tensor = quantize_ste(values - centres)
+    return rounded + centres
+
+
+def _rounded(
+    model: EntropyModel, values: Tensor, centres: Tensor, _noise: Tensor | None
+) -> Tensor:
+    rounded: Tensor = model.quantize(values, "dequantize", centres)
+    return rounded

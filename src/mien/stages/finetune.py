@@ -146,7 +146,13 @@ def _codec_task(
         auxiliary,
         section.clip_norm,
         _augment(section, team.share),
-        training_forward(codec, params.compute.precision, params.compute.compile, team.share),
+        training_forward(
+            codec,
+            params.compute.precision,
+            params.compute.compile,
+            team.share,
+            section.quantization,
+        ),
         team,
     )
     return task, [optimizer, auxiliary]

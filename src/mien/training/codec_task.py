@@ -49,7 +49,8 @@ class CodecTask:
             auxiliary: Of the quantiles.
             clip_norm: Of the gradients of all that `optimizer` owns.
             augment: Changes the pictures of a training step.
-            forward: Computes in a step what `codec` would, faster; None: the codec itself.
+            forward: What a step calls in place of `codec`: it may be faster, and round where
+                that adds noise. None: the codec itself.
             team: Who trains the same weights on other parts of each batch.
         """
         self.codec = codec
@@ -63,7 +64,7 @@ class CodecTask:
         self.team = team
 
     def step(self, batch: Batch, step: int) -> Row:
-        """Train on one batch, with additive uniform noise in place of rounding.
+        """Train on one batch.
 
         A loss or gradient that is not finite changes no weight. A frozen reader whose cross
         entropy has no weight is not asked.
