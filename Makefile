@@ -32,7 +32,7 @@ report: demo ## Write Snakemake's own report, snakemake-report.html, of what `de
 	@$(RUN) snakemake --cores 1 --report snakemake-report.html
 
 test: env ## Run the tests, a whole workflow at toy scale among them.
-	@$(RUN) pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
+	@$(RUN) pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: env ## Check format, types, floors and the workflow's form.
 	@$(RUN) tools/check
