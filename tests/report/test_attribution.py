@@ -43,6 +43,8 @@ def test_each_part_is_its_difference():
             "classifier-raw": 0.25,
             "classifier-decoded": 1.25,
             "adaptation": 1.0,
+            "beyond-codec": 2.5,
+            "beyond-classifier": 3.0,
         }
     )
     assert values["joint"] == pytest.approx(

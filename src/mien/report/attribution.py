@@ -4,6 +4,8 @@
                          + (classifier-decoded - pretrained)    the classifier
                          + the rest                             their adaptation to each other
 
+Beside these, joint is compared with each training alone: is it better at equal rate?
+
 Each difference is one of mean accuracy over the rates that all curves cover, so that the parts
 add up; a Bjontegaard delta is over the rates of two curves alone.
 """
@@ -39,11 +41,13 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "classifier-raw": ((CLASSIFIER_RAW,), (PRETRAINED,)),
     "classifier-decoded": ((CLASSIFIER_DECODED,), (CLASSIFIER_RAW,)),
     "adaptation": ((JOINT, PRETRAINED), (COMPRESSION_ONLY, CLASSIFIER_DECODED)),
+    "beyond-codec": ((JOINT,), (COMPRESSION_ONLY,)),
+    "beyond-classifier": ((JOINT,), (CLASSIFIER_DECODED,)),
 }
 
 
 def attribution_of(points: Mapping[str, Points]) -> Attribution:
-    """Return every part of the gain, in percentage points.
+    """Return every part of the gain, and joint beyond each, in percentage points.
 
     Args:
         points: The rate points of every strategy that was run; a part of one that was not says

@@ -49,6 +49,8 @@ PART_NAMES = {  # of attribution.PARTS
     "classifier-raw": "the classifier: further training on raw images",
     "classifier-decoded": "the classifier: training on decoded images",
     "adaptation": "their adaptation to each other",
+    "beyond-codec": "joint, beyond training the codec alone",
+    "beyond-classifier": "joint, beyond training the classifier alone, on decoded images",
 }
 QUANTITY_NAMES = {  # of statistics.Repeated
     "accuracy": "accuracy, decoded [%]",
@@ -145,7 +147,8 @@ def _subject(name: str, statistics: Statistics) -> str:
         "attribution": (
             "What the gain of joint over pretrained is made of: differences of mean accuracy "
             f"{_common_rates(statistics)}. Codec, classifier and adaptation add up to all of "
-            f"it; adaptation is what neither training gives alone. {brackets}"
+            f"it; adaptation is what neither training gives alone. The last two rows compare "
+            f"joint with one training alone. {brackets}"
         ),
         "targets": (
             "The PCHIP curve on the non-decreasing envelope of the rate points, read at fixed "

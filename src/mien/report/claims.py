@@ -67,13 +67,15 @@ def delta_claims(statistics: Statistics) -> list[str]:
 
 
 def attribution_claims(statistics: Statistics) -> list[str]:
-    """Return a sentence on the whole gain of joint and on each part that adds up to it."""
+    """Return sentences on the gain of joint, its parts, and what it has beyond two of them."""
     parts = statistics.attribution.parts
     subjects = {
         "joint": "joint gains over the baseline, at the rates that all curves cover,",
         "codec": "the codec contributes to it",
         "classifier": "the classifier contributes to it",
         "adaptation": "their adaptation to each other contributes to it",
+        "beyond-codec": "joint gains beyond the codec trained alone",
+        "beyond-classifier": "joint gains beyond the classifier trained alone",
     }
     return [_part(subject, parts[part]) for part, subject in subjects.items()]
 
