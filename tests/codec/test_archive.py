@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mien.codec.archive import SCHEMA, Shared, digest_of, read_archive, write_archive
@@ -87,6 +87,7 @@ def test_no_damage_to_the_file_or_its_manifest_goes_unseen(path, data):
             [whole[:place], whole[:place] + some + whole[place + len(some) :], whole + some]
         )
     )
+    assume(damaged != whole)  # some bytes are what they were
     victim.write_bytes(damaged)
     try:
         table, _ = read_archive(path)
