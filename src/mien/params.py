@@ -283,9 +283,7 @@ class Finetune(Section):
     clip_norm: PositiveFloat  # by norm, over all trained parameters; unsaid in the paper
     flip: bool
     shift: NonNegativeInt  # pixels that a training picture is moved at most; not the paper's
-    quantization: Literal[
-        "noise", "rounded"
-    ]  # in steps; unsaid in the paper; CompressAI: noise
+    quantization: Literal["noise", "rounded"]  # in steps; unsaid in the paper
     update_batch_norm: bool  # of the classifier in `joint`; unsaid in the paper
     schedule: Literal["plateau", "cosine"]  # of all rates, by epoch; unsaid in the paper
     lr_factor: Fraction  # plateau (ReduceLROnPlateau on the val loss)

@@ -47,7 +47,7 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def attribution_of(points: Mapping[str, Points]) -> Attribution:
-    """Return every part of the gain, and joint beyond each, in percentage points.
+    """Return every part of the gain, and joint beyond two of them, in percentage points.
 
     Args:
         points: The rate points of every strategy that was run; a part of one that was not says
