@@ -21,7 +21,15 @@ def tree(request):
 
 @pytest.mark.parametrize(
     "preset",
-    ["params.yaml", "affectnet", "diffusionfer", "demo-weights", "faces-start", "faces"],
+    [
+        "params.yaml",
+        "affectnet",
+        "diffusionfer",
+        "demo-weights",
+        "drawn",
+        "faces-start",
+        "faces",
+    ],
 )
 def test_every_committed_params_file_loads(preset, request):
     name = preset if preset.endswith(".yaml") else f"presets/{preset}.yaml"
@@ -56,6 +64,8 @@ def test_the_test_set_is_coded_in_any_precision(tree, tmp_path, precision):
         ("finetune", "lr", "1e-4", "finetune.lr: '1e-4' is text in YAML"),
         ("finetune", "epochs", 2.5, "finetune.epochs: .*2.5"),
         ("finetune", "epochs", 0, "finetune.epochs: .*0"),
+        ("finetune", "rate_warm_up", 1, "finetune: rate_warm_up 1: must be below epochs and"),
+        ("finetune", "rate_warm_up", -1, "finetune.rate_warm_up: .*-1"),
         ("shards", "image_size", 100, "shards.image_size: must be a positive multiple of 64"),
         ("classifier", "width", 12, "classifier.width: must be a positive multiple of 8"),
         ("codec", "qualities", [3, 1], "codec.qualities: must be ascending"),

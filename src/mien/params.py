@@ -284,6 +284,7 @@ class Finetune(Section):
     flip: bool
     shift: NonNegativeInt  # pixels that a training picture is moved at most; not the paper's
     quantization: Literal["noise", "rounded"]  # in steps; unsaid in the paper
+    rate_warm_up: NonNegativeFloat  # epochs; until then the weight of the rate rises from 0
     update_batch_norm: bool  # of the classifier in `joint`; unsaid in the paper
     schedule: Literal["plateau", "cosine"]  # of all rates, by epoch; unsaid in the paper
     lr_factor: Fraction  # plateau (ReduceLROnPlateau on the val loss)
@@ -291,6 +292,16 @@ class Finetune(Section):
     patience: PositiveInt  # epochs without a better val loss before stopping
     val_images: PositiveInt | None  # null: all of `val`
     seed: NonNegativeInt
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> Finetune:
+        longest = min(self.epochs, self.patience)
+        if self.rate_warm_up and self.rate_warm_up >= longest:
+            raise ValueError(
+                f"rate_warm_up {self.rate_warm_up:g}: must be below epochs and patience, "
+                f"{longest}: a training could end before the rate has its whole weight"
+            )
+        return self
 
 
 class Compute(Section):

@@ -40,7 +40,7 @@ pretrain:
 finetune:
   {epochs: 1, images_per_epoch: null, batch_size: 2, lr: 1.0e-4, aux_lr: 1.0e-3,
    classifier_lr: 1.0e-4, weight_decay: 0.01, clip_norm: 1.0, flip: true, shift: 0,
-   quantization: noise,
+   quantization: noise, rate_warm_up: 0,
    update_batch_norm: false,
    schedule: plateau, lr_factor: 0.5, lr_patience: 1, patience: 2, val_images: null,
    seed: 0}

@@ -97,6 +97,15 @@ def test_a_repeated_run_is_trained_as_one_with_that_seed(home, strategy):
     assert not all(torch.equal(tensors[name], other[name]) for name in other)
 
 
+@pytest.mark.usefixtures("params")
+def test_a_rate_warm_up_is_in_epochs(home):
+    warm = load(home, **(PARAMS | {"finetune": PARAMS["finetune"] | {"rate_warm_up": 1.5}}))
+    task, _ = prepared(warm, RUNS["joint"])
+    assert isinstance(task, CodecTask)
+    steps = shards.count(paths.SHARDS_MANIFEST, "train") // warm.finetune.batch_size
+    assert task.rate_steps == round(1.5 * steps) > steps
+
+
 def test_without_cross_entropy_compression_only_is_codec_rd(home, params):
     rd = trained(params, RUNS["codec-rd"])
     only = trained(load(home, **PARAMS, loss={"ce": 0.0}), RUNS["compression-only"])

@@ -59,6 +59,7 @@ finetune:
   flip: true
   shift: 0
   quantization: noise
+  rate_warm_up: 0
   update_batch_norm: false
   schedule: plateau
   lr_factor: 0.5

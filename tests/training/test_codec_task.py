@@ -20,7 +20,7 @@ def batch(faces):
     return Batch([f"train-{i:06d}" for i in range(8)], labels, faces[:8, :, 32:96, 32:96])
 
 
-def new_task(trained_codec, *, joint=False, update_batch_norm=False, **weights):
+def new_task(trained_codec, *, joint=False, update_batch_norm=False, rate_steps=0, **weights):
     torch.manual_seed(0)
     codec = copy.deepcopy(trained_codec)
     reader = Reader(Classifier(16, 64, 0.1), "logits", joint, update_batch_norm)
@@ -35,6 +35,7 @@ def new_task(trained_codec, *, joint=False, update_batch_norm=False, **weights):
         optimizers.auxiliary_optimizer(codec, 1e-3),
         1.0,
         lambda images, _step: images,
+        rate_steps=rate_steps,
     )
 
 
@@ -85,6 +86,19 @@ def test_with_one_weight_alone_its_own_term_falls(trained_codec, batch, term):
     for step in range(1, 26):
         task.step(batch, step)
     assert task.evaluate([batch])[term] < start
+
+
+def test_the_weight_of_the_rate_rises_step_by_step_and_val_is_judged_by_all_of_it(
+    trained_codec, batch
+):
+    task = new_task(trained_codec, rate_steps=4, bpp=8.0)
+    start = task.evaluate([batch])
+    assert start["weighted_bpp"] == pytest.approx(8.0 * start["bpp"])
+    for step, weight in [(1, 2.0), (2, 4.0), (3, 6.0), (4, 8.0), (5, 8.0)]:
+        row = task.step(batch, step)
+        assert row["weighted_bpp"] == pytest.approx(weight * row["bpp"])
+        parts = [row[f"weighted_{term}"] for term in ("bpp", "mse", "ce")]
+        assert row["loss"] == pytest.approx(sum(parts))
 
 
 def test_the_weights_come_back(trained_codec, batch):

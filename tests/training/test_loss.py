@@ -32,6 +32,11 @@ def test_each_weight_acts_on_its_own_term_alone(name):
     assert Weighting(**weights).total(terms).item() == pytest.approx(7.0 * terms[name].item())
 
 
+def test_a_share_of_the_rate_leaves_the_other_weights():
+    weighting = Weighting(bpp=8.0, mse=0.5, ce=3.0)
+    assert weighting.with_rate(0.25) == Weighting(bpp=2.0, mse=0.5, ce=3.0)
+
+
 def test_a_term_of_weight_zero_may_be_infinite():
     terms = {"bpp": torch.tensor(1.0), "mse": torch.tensor(math.inf)}
     assert Weighting(bpp=1.0, mse=0.0, ce=0.0).total(terms).item() == 1.0

@@ -70,13 +70,7 @@ def _finetune(team: Team, params: Params, run: Run) -> None:
     history = train(
         task,
         plan,
-        Epochs(
-            paths.SHARDS_MANIFEST,
-            section.batch_size,
-            section.seed,
-            section.images_per_epoch,
-            team.share,
-        ),
+        _epochs(section, team),
         partial(_val, params),
         keeper,
         team,
@@ -153,6 +147,7 @@ def _codec_task(
             team.share,
             section.quantization,
         ),
+        round(section.rate_warm_up * _epochs(section, team).steps(1)),
         team,
     )
     return task, [optimizer, auxiliary]
@@ -179,6 +174,16 @@ def _classifier_task(
         team=team,
     )
     return task, [optimizer]
+
+
+def _epochs(section: Finetune, team: Team) -> Epochs:
+    return Epochs(
+        paths.SHARDS_MANIFEST,
+        section.batch_size,
+        section.seed,
+        section.images_per_epoch,
+        team.share,
+    )
 
 
 def _schedule(section: Finetune, owners: list[Optimizer]) -> optimizers.Schedule:

@@ -37,6 +37,7 @@ class CodecTask:
         clip_norm: float,
         augment: Augment,
         forward: Forward | None = None,
+        rate_steps: int = 0,
         team: Team = ALONE,
     ) -> None:
         """Join what is trained with what trains it.
@@ -51,6 +52,8 @@ class CodecTask:
             augment: Changes the pictures of a training step.
             forward: What a step calls in place of `codec`: it may be faster, and round where
                 that adds noise. None: the codec itself.
+            rate_steps: Over so many steps the weight of the rate rises from 0 to its own; what
+                `val` is judged by has all of it from the start.
             team: Who trains the same weights on other parts of each batch.
         """
         self.codec = codec
@@ -61,6 +64,7 @@ class CodecTask:
         self.clip_norm = clip_norm
         self.augment = augment
         self.forward = forward or codec
+        self.rate_steps = rate_steps
         self.team = team
 
     def step(self, batch: Batch, step: int) -> Row:
@@ -76,8 +80,11 @@ class CodecTask:
         reader = self.reader if self.weighting.ce else None
         x = raw(images)
         terms, _ = self._terms(x, self.forward(x), batch.labels.to(device()), reader)
-        loss = self.weighting.total(terms)
-        row = self.team.means(self.weighting.row(loss, terms))
+        weighting = self.weighting
+        if step < self.rate_steps:
+            weighting = weighting.with_rate(step / self.rate_steps)
+        loss = weighting.total(terms)
+        row = self.team.means(weighting.row(loss, terms))
         if not math.isfinite(row["loss"]):
             return row | {"gradient_norm": math.nan}
         self.optimizer.zero_grad(set_to_none=True)

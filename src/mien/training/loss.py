@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,6 +33,10 @@ class Weighting:
     def of(cls, weights: LossWeights, lmbda: float) -> Weighting:
         """Return the weights of section `loss` at the quality whose lambda is `lmbda`."""
         return cls(bpp=weights.bpp, mse=weights.mse * lmbda, ce=weights.ce)
+
+    def with_rate(self, share: float) -> Weighting:
+        """Return these weights with `share` of that of the rate, in (0, 1]."""
+        return replace(self, bpp=self.bpp * share)
 
     def weighted(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what each of `bpp`, `mse` and `ce` adds to the loss, by its name.
