@@ -329,7 +329,7 @@ def _row() -> Lines:
 
 @torch.inference_mode()
 def _loss(seen: Seen) -> Lines:
-    weights = Weighting.of(seen.params.loss, seen.params.codec.lambda_of(3))
+    weights = Weighting.of(seen.params.loss.at(3), seen.params.codec.lambda_of(3))
     codec, labels = seen.loaded.coder.codec, torch.tensor([seen.label])
     out = codec(seen.x)
     logits = seen.classifier(out["x_hat"].clamp(0, 1))

@@ -78,6 +78,11 @@ def test_the_test_set_is_coded_in_any_precision(tree, tmp_path, precision):
         ("repeat", "qualities", [2], "repeat.qualities 2 is not one of codec.qualities"),
         ("repeat", "seeds", [0], r"repeat.seeds \[0\]: 0 is finetune.seed"),
         ("loss", "ce", None, "loss.ce: .*None"),
+        ("loss", "ce", -1.0, r"loss\.ce: .*-1\.0"),
+        ("loss", "bpp", {1: 2.0}, r"loss\.bpp of qualities \[1\], codec.qualities \[1, 3\]"),
+        ("loss", "bpp", {1: 2.0, 2: 1.0, 3: 1.0}, r"loss\.bpp of qualities \[1, 2, 3\]"),
+        ("loss", "mse", {1: 2.0, 3: -1.0}, r"loss\.mse\.3: .*-1\.0"),
+        ("loss", "mse", {1: "2e0", 3: 1.0}, r"loss\.mse\.1: '2e0' is text in YAML"),
         ("evaluate", "precision", "float16", "evaluate.precision: .*'bfloat16' or 'fast'"),
         ("compute", "precision", "fast", "compute.precision: .*'float32' or 'bfloat16'"),
         ("classic", "gif", [30], r"classic\.gif.*: Input should be 'jpeg', .*not 'gif'"),
@@ -95,6 +100,16 @@ def test_bad_value_is_refused_by_key_in_one_line(tree, tmp_path, section, key, v
     assert message.startswith(f"{path}: ")
     assert re.search(says, message)
     assert "\n" not in message
+
+
+def test_a_weight_is_one_number_or_one_for_each_quality(tree, tmp_path):
+    assert load_params(written(tmp_path, tree)).loss.at(3).bpp == tree["loss"]["bpp"]
+    tree["loss"] |= {"bpp": {1: 20, 3: 2.5}, "ce": {1: 0.0, 3: 0.5}}
+    loss = load_params(written(tmp_path, tree)).loss
+    assert [(loss.at(q).bpp, loss.at(q).mse, loss.at(q).ce) for q in (1, 3)] == [
+        (20.0, tree["loss"]["mse"], 0.0),
+        (2.5, tree["loss"]["mse"], 0.5),
+    ]
 
 
 def test_lambdas_are_the_zoo_s_or_one_for_each_quality_trained_here(tree, tmp_path):

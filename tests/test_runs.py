@@ -36,7 +36,34 @@ def test_the_reference_value_in_a_sweep_is_not_trained_twice(toy_params):
 
 def test_only_the_named_weight_differs_from_the_reference(toy_params):
     weights = setting_named(toy_params, "q3-ce0.5").weights
-    assert weights == toy_params.loss.model_copy(update={"ce": 0.5})
+    assert weights == toy_params.loss.at(3).model_copy(update={"ce": 0.5})
+
+
+def test_a_weight_may_differ_from_quality_to_quality(toy_params):
+    loss = toy_params.loss.model_copy(update={"bpp": {1: 20.0, 3: 5.0}})
+    sweep = toy_params.sweep.model_copy(update={"bpp": (5.0, 10.0), "quality": 3})
+    params = toy_params.model_copy(update={"loss": loss, "sweep": sweep})
+    of = {setting.name: setting.weights for setting in settings(params)}
+    assert {name: weights.bpp for name, weights in of.items()} == {
+        "q1": 20.0,
+        "q3": 5.0,
+        "q3-bpp10": 10.0,
+        "q3-ce0.5": 5.0,
+    }
+    assert of["q1"].ce == of["q3"].ce == toy_params.loss.ce
+    repeat = toy_params.repeat.model_copy(update={"qualities": (1,), "seeds": (7,)})
+    again = setting_named(params.model_copy(update={"repeat": repeat}), "q1-seed7")
+    assert again.weights == of["q1"]
+
+
+def test_a_weight_of_one_quality_changes_the_runs_of_that_quality(toy_params):
+    def config(bpp, setting):
+        loss = toy_params.loss.model_copy(update={"bpp": bpp})
+        return run_config(toy_params.model_copy(update={"loss": loss}), Run("joint", setting))
+
+    both, one = {1: 1.0, 3: 1.0}, {1: 2.0, 3: 1.0}
+    assert config(both, "q1") == config(1.0, "q1") != config(one, "q1")
+    assert config(both, "q3") == config(one, "q3")
 
 
 def test_names_are_unique_and_strategies_share_settings(toy_params):
@@ -100,7 +127,7 @@ def repeated(toy_params):
 
 def test_a_repeated_rate_point_differs_in_its_seed_alone(toy_params, repeated):
     again = setting_named(repeated, "q3-seed1")
-    assert (again.quality, again.weights) == (3, toy_params.loss)
+    assert (again.quality, again.weights) == (3, toy_params.loss.at(3))
     for strategy in ("joint", "codec-rd", "classifier-decoded"):
         once, more = (run_config(repeated, Run(strategy, name)) for name in ("q3", "q3-seed1"))
         assert (once["finetune"]["seed"], more["finetune"]["seed"]) == (0, 1)

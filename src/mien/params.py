@@ -15,11 +15,13 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -39,6 +41,12 @@ ClassicCodec = Literal["jpeg", "jpeg-optimised", "webp", "avif", "jxl", "heic"]
 Quality = Annotated[int, Field(ge=1, le=8)]
 ClassicQuality = Annotated[int, Field(ge=1, le=100)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+_NUMBER, _EACH = "number", "one for each quality"
+Weight = Annotated[
+    Annotated[NonNegativeFloat, Tag(_NUMBER)]
+    | Annotated[dict[Quality, NonNegativeFloat], Tag(_EACH)],
+    Discriminator(lambda value: _EACH if isinstance(value, dict) else _NUMBER),
+]
 
 # CompressAI's zoo, `L = lambda * 255^2 * MSE + bpp`, by quality.
 LAMBDAS = {
@@ -207,7 +215,7 @@ class Classifier(Section):
 
 
 class LossWeights(Section):
-    """Section `loss`: the reference weights of eq. 1 of the paper, which does not state them.
+    """The weights of eq. 1 of the paper that one codec is trained with.
 
     At bpp = mse = 1 and ce = 0 the loss is the one the zoo's codec of that quality was trained
     with: R + lambda_q * 255^2 * MSE.
@@ -216,6 +224,27 @@ class LossWeights(Section):
     bpp: NonNegativeFloat  # per bit/pixel of y and z together
     mse: NonNegativeFloat  # per lambda_q * 255^2 * MSE on [0, 1] images
     ce: NonNegativeFloat  # per nat of cross entropy on the decoded image
+
+
+class Loss(Section):
+    """Section `loss`: the reference weights, which the paper does not state.
+
+    Each is a number, or one for each quality: with little weight on MSE, it is the ratio of
+    `bpp` and `ce` that sets a run's rate, and equal weights lead all qualities to equal rates.
+    """
+
+    bpp: Weight
+    mse: Weight
+    ce: Weight
+
+    def at(self, quality: int) -> LossWeights:
+        """Return the weights of one quality."""
+        return LossWeights(**{name: of_quality(weight, quality) for name, weight in self})
+
+
+def of_quality(weight: float | dict[int, float], quality: int) -> float:
+    """Return a weight at one quality, be it the same for all or not."""
+    return weight[quality] if isinstance(weight, dict) else weight
 
 
 class Sweep(Section):
@@ -335,7 +364,7 @@ class Params(Section):
     classic: Classic
     classifier: Classifier
     strategies: Strategies
-    loss: LossWeights
+    loss: Loss
     sweep: Sweep
     repeat: Repeat
     pretrain: Pretrain
@@ -350,6 +379,16 @@ class Params(Section):
                 f"sweep.quality {self.sweep.quality} is not one of "
                 f"codec.qualities {list(self.codec.qualities)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_of_the_qualities(self) -> Params:
+        for name, weight in self.loss:
+            if isinstance(weight, dict) and sorted(weight) != list(self.codec.qualities):
+                raise ValueError(
+                    f"loss.{name} of qualities {sorted(weight)}, codec.qualities "
+                    f"{list(self.codec.qualities)}: give one number, or one for each of them"
+                )
         return self
 
     @model_validator(mode="after")
@@ -419,7 +458,8 @@ def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     # A misspelt key is unknown and missing at once: the name that was written comes first.
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"]) or "the sections together"
+    parts = [str(part) for part in first["loc"] if part not in (_NUMBER, _EACH)]
+    key = ".".join(parts) or "the sections together"
     text = f"{key}: {_explained(first['type'], first['msg'], first['input'])}"
     return text if len(problems) == 1 else f"{text} (and {len(problems) - 1} more)"
 

@@ -49,7 +49,7 @@ class Run:
 
 def settings(params: Params) -> list[Setting]:
     """Return every setting that is trained: the rate points first, sweeps, other seeds."""
-    swept = _swept(params.loss, params.sweep)
+    swept = _swept(params.loss.at(params.sweep.quality), params.sweep)
     return reference_settings(params) + swept + repeated_settings(params)
 
 
@@ -65,8 +65,11 @@ def _swept(loss: LossWeights, sweep: Sweep) -> list[Setting]:
 
 
 def reference_settings(params: Params) -> list[Setting]:
-    """Return one setting per quality, all at the reference weights: the rate points."""
-    return [Setting(f"q{quality}", quality, params.loss) for quality in params.codec.qualities]
+    """Return one setting per quality, at its reference weights: the rate points."""
+    return [
+        Setting(f"q{quality}", quality, params.loss.at(quality))
+        for quality in params.codec.qualities
+    ]
 
 
 def sweep_settings(params: Params, weight: str) -> list[Setting]:
@@ -75,7 +78,7 @@ def sweep_settings(params: Params, weight: str) -> list[Setting]:
     Args:
         weight: `bpp`, `mse` or `ce`.
     """
-    return _sweep(params.loss, params.sweep, weight)
+    return _sweep(params.loss.at(params.sweep.quality), params.sweep, weight)
 
 
 def _sweep(loss: LossWeights, sweep: Sweep, weight: str) -> list[Setting]:
@@ -95,7 +98,7 @@ def _sweep(loss: LossWeights, sweep: Sweep, weight: str) -> list[Setting]:
 def repeated_settings(params: Params) -> list[Setting]:
     """Return the settings of section `repeat`: rate points trained with other seeds."""
     return [
-        Setting(f"q{quality}{_SEED}{seed}", quality, params.loss)
+        Setting(f"q{quality}{_SEED}{seed}", quality, params.loss.at(quality))
         for quality in params.repeat.qualities
         for seed in params.repeat.seeds
     ]

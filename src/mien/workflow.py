@@ -208,7 +208,7 @@ def summary_config(params: Params) -> dict[str, Any]:
         "classic": [f"{run.strategy}/{run.setting}" for run in classic_runs(params)],
         "missing": missing(params),
         "evaluate": params.evaluate.model_dump(mode="json"),
-        "loss": params.loss.model_dump(),
+        "loss": params.loss.model_dump(mode="json"),
         "sweep": params.sweep.model_dump(mode="json"),
         "repeat": params.repeat.model_dump(mode="json"),
         "seed": params.finetune.seed,

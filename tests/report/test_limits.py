@@ -37,5 +37,9 @@ def test_published_numbers_stand_beside_what_differs(statistics):
     assert "+4.04 points and −89.12 % for joint" in text
     assert "not stated" in text
     assert "Ours: drawn faces, n = 150, stored bytes over 64x64 pixels" in text
+    assert "loss weights bpp 1, CE 0.5, MSE 1, qualities" in text
+    weights = statistics.weights.model_copy(update={"bpp": {1: 20.0, 3: 2.5}})
+    [text] = beside_published(statistics.model_copy(update={"weights": weights}))
+    assert "loss weights bpp 20/2.5 (q1/q3), CE 0.5, MSE 1, qualities" in text
     alone = statistics.model_copy(update={"strategies": ["pretrained", "codec-rd"]})
     assert beside_published(alone) == []

@@ -15,8 +15,10 @@ RUNS = all_runs(params_of())
 
 def test_statistics_come_back_as_written(statistics, tmp_path):
     path = tmp_path / "statistics.json"
-    write_statistics(path, statistics)
-    assert read_statistics(path, RUNS) == statistics
+    weights = statistics.weights.model_copy(update={"bpp": {1: 20.0, 3: 2.5}})
+    for written in (statistics, statistics.model_copy(update={"weights": weights})):
+        write_statistics(path, written)
+        assert read_statistics(path, RUNS) == written
 
 
 def test_floats_are_rounded_and_zero_has_no_sign():

@@ -41,7 +41,7 @@ def test_every_run_has_its_numbers(params):
     assert found.bpp == pytest.approx(made[Run("joint", "q2")].bpp[0])
     assert found.estimated_bpp == pytest.approx(0.9 * found.bpp)
     assert found.n_bytes == 100
-    assert (found.quality, found.weights) == (2, params.loss)
+    assert (found.quality, found.weights) == (2, params.loss.at(2))
     assert statistics.runs["joint"]["q3-ce0.1"].weights.ce == 0.1
     assert statistics.runs[PRETRAINED]["q2"].weights is None
     assert {Run(s, name) for s, runs in statistics.runs.items() for name in runs} == set(made)

@@ -6,6 +6,7 @@ cut out of its report still says what it rests on.
 
 from __future__ import annotations
 
+from mien.params import Loss
 from mien.report.published import DIFFERENCES, published_points
 from mien.report.statistics import Statistics
 from mien.runs import CLASSIFIER_DECODED, CLASSIFIER_RAW, CODEC_RD, JOINT, PRETRAINED
@@ -65,6 +66,19 @@ _DELTAS = (
     "difference in rate at equal accuracy, both against the pretrained codec with the "
     "pretrained classifier."
 )
+
+
+def weights_in_words(loss: Loss) -> str:
+    """Return the reference weights, such as `bpp 1, CE 0.5, MSE 1`."""
+    shown = {"bpp": loss.bpp, "CE": loss.ce, "MSE": loss.mse}
+    return ", ".join(f"{name} {_weight(weight)}" for name, weight in shown.items())
+
+
+def _weight(weight: float | dict[int, float]) -> str:
+    if not isinstance(weight, dict):
+        return f"{weight:g}"
+    qualities = "/".join(f"q{quality}" for quality in weight)
+    return f"{'/'.join(f'{value:g}' for value in weight.values())} ({qualities})"
 
 
 def strategy_name(strategy: str) -> str:

@@ -88,8 +88,9 @@ def _subject(name: str, statistics: Statistics) -> str:
 
 
 def _sweep_subject(weight: str, statistics: Statistics) -> str:
+    reference = statistics.weights.at(statistics.sweep_quality)
     others = [
-        f"w_{name} = {getattr(statistics.weights, name):g}"
+        f"w_{name} = {getattr(reference, name):g}"
         for name in ("bpp", "ce", "mse")
         if name != weight
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mien.report.captions import comparable, strategy_name
+from mien.report.captions import comparable, strategy_name, weights_in_words
 from mien.report.cells import MINUS
 from mien.report.published import DIFFERENCES, published_deltas
 from mien.report.statistics import Statistics
@@ -68,10 +68,10 @@ def _signed(value: float) -> str:
 
 
 def _ours(statistics: Statistics) -> str:
-    dataset, weights = statistics.dataset, statistics.weights
+    dataset = statistics.dataset
     size = dataset.image_size
     return (
         f"Ours: {dataset.name}, n = {dataset.n:,}, stored bytes over {size}x{size} pixels, "
-        f"loss weights bpp {weights.bpp:g}, CE {weights.ce:g}, MSE {weights.mse:g}, qualities "
+        f"loss weights {weights_in_words(statistics.weights)}, qualities "
         f"{', '.join(statistics.reference)}."
     )

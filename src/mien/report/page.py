@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mien.expressions import EXPRESSIONS
-from mien.report.captions import SWEEPS, classic_codecs, intervals
+from mien.report.captions import SWEEPS, classic_codecs, intervals, weights_in_words
 from mien.report.claims import (
     attribution_claims,
     decoding_claims,
@@ -112,14 +112,14 @@ def _lead(statistics: Statistics) -> str:
 
 
 def _facts(statistics: Statistics) -> str:
-    dataset, made, weights = statistics.dataset, statistics.provenance, statistics.weights
+    dataset, made = statistics.dataset, statistics.provenance
     counts = [f"{name} {dataset.counts[name]}" for name in EXPRESSIONS]
     facts = {
         "Test images": f"{dataset.n:,}: {', '.join(counts)}",
         "Coded picture": f"{dataset.image_size} x {dataset.image_size} pixels",
         "Strategies": ", ".join(statistics.strategies),
         "Rate points": ", ".join(statistics.reference),
-        "Loss weights": f"bpp {weights.bpp:g}, CE {weights.ce:g}, MSE {weights.mse:g}",
+        "Loss weights": weights_in_words(statistics.weights),
         "Seeds": f"training {made.finetune_seed}, bootstrap {made.bootstrap_seed}",
         "Commit": made.commit,
     }

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mien.errors import DataError
 from mien.expressions import EXPRESSIONS
 from mien.files import write_json
-from mien.params import LossWeights
+from mien.params import Loss, LossWeights
 from mien.runs import CONTROLS, PRETRAINED, Run
 
 DECIMALS = 6  # of every float in the file: beyond them the machine shows, not the data
@@ -223,7 +223,7 @@ class Statistics(Record):
         str, str
     ] = {}  # classic codec not run for want of its library: what brings it
     reference: list[str]  # settings of the rate points, by ascending quality
-    weights: LossWeights  # the reference weights
+    weights: Loss  # the reference weights
     sweep_quality: int
     sweeps: dict[str, list[SweepPoint]]  # per weight, by ascending value
     runs: dict[str, dict[str, RunStatistics]]  # strategy, setting
