@@ -239,12 +239,12 @@ class Loss(Section):
 
     def at(self, quality: int) -> LossWeights:
         """Return the weights of one quality."""
-        return LossWeights(**{name: of_quality(weight, quality) for name, weight in self})
-
-
-def of_quality(weight: float | dict[int, float], quality: int) -> float:
-    """Return a weight at one quality, be it the same for all or not."""
-    return weight[quality] if isinstance(weight, dict) else weight
+        return LossWeights(
+            **{
+                name: weight[quality] if isinstance(weight, dict) else weight
+                for name, weight in self
+            }
+        )
 
 
 class Sweep(Section):
