@@ -41,7 +41,7 @@ ClassicCodec = Literal["jpeg", "jpeg-optimised", "webp", "avif", "jxl", "heic"]
 Quality = Annotated[int, Field(ge=1, le=8)]
 ClassicQuality = Annotated[int, Field(ge=1, le=100)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-_NUMBER, _EACH = "number", "one for each quality"
+_NUMBER, _EACH = "a number", "one for each quality"  # no key is called so
 Weight = Annotated[
     Annotated[NonNegativeFloat, Tag(_NUMBER)]
     | Annotated[dict[Quality, NonNegativeFloat], Tag(_EACH)],
