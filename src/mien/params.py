@@ -336,7 +336,7 @@ class Finetune(Section):
 class Compute(Section):
     """Section `compute`: how trainings run."""
 
-    precision: Literal["float32", "bfloat16"]  # of the codec's transforms; the rest is float32
+    precision: Literal["float32", "bfloat16"]  # of transforms and classifier, in steps
     compile: bool  # the codec's forward and backward pass, by torch.compile
     max_skipped: NonNegativeInt  # steps of an epoch left out since their loss was not finite
     save_seconds: NonNegativeFloat  # between saved states; a killed training goes on from one

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 from torchvision.models import resnet18
 
 from mien.classifier.resnet18 import (
@@ -51,6 +52,28 @@ def test_resizing_is_pillows_bicubic_to_within_its_rounding(full, faces):
     difference = np.abs(resized - expected)  # Pillow rounds after each direction
     assert difference.max() <= 2.0
     assert difference.mean() <= 0.35
+
+
+@pytest.mark.parametrize("sides", [(128, 128), (256, 192), (40, 64), (224, 100)])
+def test_resizing_and_its_gradient_are_pytorchs(full, sides):
+    x = torch.rand(2, 3, *sides).requires_grad_()
+    expected = F.interpolate(x, size=(224, 224), mode="bicubic", antialias=True).clamp(0, 1)
+    weights = torch.rand_like(expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        resized = full.resized(x)
+    assert resized.dtype is torch.float32
+    torch.testing.assert_close(resized, expected, atol=1e-5, rtol=0)
+    gradients = [torch.autograd.grad((y * weights).sum(), x)[0] for y in (resized, expected)]
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
+
+
+def test_resizing_is_trained_through_after_it_was_used_in_inference(faces):
+    classifier = Classifier(8, 48, 0.0).eval()
+    with torch.inference_mode():
+        classifier(faces[:1].float().div(255))
+    x = faces[:1].float().div(255).requires_grad_()
+    classifier(x).sum().backward()
+    assert x.grad.abs().sum()
 
 
 def test_scores_are_logits_or_their_sigmoid():

@@ -1,6 +1,7 @@
 """What each strategy moves, and what it must leave alone."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,13 @@ def test_the_weight_of_the_rate_rises_step_by_step_and_val_is_judged_by_all_of_i
         assert row["weighted_bpp"] == pytest.approx(weight * row["bpp"])
         parts = [row[f"weighted_{term}"] for term in ("bpp", "mse", "ce")]
         assert row["loss"] == pytest.approx(sum(parts))
+
+
+def test_val_is_judged_in_float32_whatever_a_step_rounds(trained_codec, batch):
+    task = new_task(trained_codec, joint=True)
+    exact = task.evaluate([batch])
+    task.reader = replace(task.reader, precision="bfloat16")
+    assert task.evaluate([batch]) == exact
 
 
 def test_the_weights_come_back(trained_codec, batch):

@@ -105,6 +105,7 @@ def prepared(
         params.classifier.output,
         trained=trained,
         update_batch_norm=section.update_batch_norm,
+        precision=params.compute.precision,
     )
     reader.freeze()
     make = _codec_task if run.strategy in TRAINS_CODEC else _classifier_task

@@ -171,7 +171,13 @@ def _trained_classifier(params: Params) -> Trained[resnet18.Classifier]:
     groups = optimizers.classifier_groups(classifier, section.lr, section.weight_decay)
     optimizer = optimizers.main_optimizer(groups)
     task = ClassifierTask(
-        Reader(classifier, params.classifier.output, trained=True, update_batch_norm=True),
+        Reader(
+            classifier,
+            params.classifier.output,
+            trained=True,
+            update_batch_norm=True,
+            precision=params.compute.precision,
+        ),
         optimizer,
         CLASSIFIER_CLIP_NORM,
         partial(_shifted, seed=params.pretrain.seed),

@@ -64,7 +64,7 @@ class ClassifierTask:
     def step(self, batch: Batch, step: int) -> Row:
         """Train on one batch; a loss or gradient that is not finite changes no weight."""
         self.reader.train_mode()
-        logits = self.reader.classifier(self.shown(self.augment(batch.images, step)))
+        logits = self.reader.logits(self.shown(self.augment(batch.images, step)))
         loss = F.cross_entropy(
             scores(logits, self.reader.output),
             batch.labels.to(device()),

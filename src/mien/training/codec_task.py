@@ -112,12 +112,13 @@ class CodecTask:
             return self._means(batches)
 
     def _means(self, batches: Iterable[Batch]) -> Row:
+        reader = self.reader.exact() if self.reader else None
         sums: dict[str, float] = {}
         n = 0
         for batch in batches:
             labels = batch.labels.to(device())
             x = raw(batch.images)
-            terms, logits = self._terms(x, self.codec(x), labels, self.reader)
+            terms, logits = self._terms(x, self.codec(x), labels, reader)
             if logits is not None:
                 terms["accuracy"] = 100.0 * (logits.argmax(1) == labels).float().mean()
             for name, term in terms.items():
