@@ -45,7 +45,7 @@ class Variant:
         tf32: None: mien's step. Else CompressAI's loop again, so.
         gdn: False: identities in its place, a bound on what any GDN could gain.
         classifier: `frozen` or `joint` reads what is decoded; None: rate and MSE alone.
-        fused: AdamW in one kernel, ready for CUDA graphs.
+        capturable: AdamW keeps its counts on the GPU, as CUDA graphs need.
         inductor: Switches of the compiler that are on.
     """
 
@@ -54,7 +54,7 @@ class Variant:
     tf32: bool | None = None
     gdn: bool = True
     classifier: str | None = None
-    fused: bool = False
+    capturable: bool = False
     inductor: tuple[str, ...] = ()
 
 
@@ -75,7 +75,7 @@ GPU = {  # each adds to the one before, down to the graphs; the rest start from 
     "permute": Variant(),
     "bf16": Variant("bfloat16"),
     "compiled": COMPILED,
-    "graphs": Variant("bfloat16", compiled=True, fused=True, inductor=CUDA_GRAPHS),
+    "graphs": Variant("bfloat16", compiled=True, capturable=True, inductor=CUDA_GRAPHS),
     "no_gdn": Variant("bfloat16", compiled=True, gdn=False),
     "fused_gdn": Variant("bfloat16", compiled=True, inductor=FUSED_GDN),
     "frozen": Variant("bfloat16", compiled=True, classifier="frozen"),
@@ -137,7 +137,7 @@ def _task(work: Work, variant: Variant) -> CodecTask:
     if not variant.gdn:
         _without_gdn(codec)
     placed(codec)
-    reader = _reader(variant.classifier)
+    reader = _reader(variant.classifier, variant.precision or "float32")
     groups = optimizers.codec_groups(codec, compressai_train.RATES.learning_rate, 1e-2)
     if reader is not None and reader.trained:
         groups += optimizers.classifier_groups(reader.classifier, 3e-5, 1e-2)
@@ -147,7 +147,7 @@ def _task(work: Work, variant: Variant) -> CodecTask:
         reader,
         Weighting(bpp=1.0, mse=LAMBDA, ce=0.0 if reader is None else CROSS_ENTROPY),
         AdamW(groups, fused=True, capturable=device().type == "cuda")
-        if variant.fused
+        if variant.capturable
         else optimizers.main_optimizer(groups),
         optimizers.auxiliary_optimizer(codec, compressai_train.RATES.aux_learning_rate),
         compressai_train.CLIP_NORM,
@@ -158,11 +158,12 @@ def _task(work: Work, variant: Variant) -> CodecTask:
     )
 
 
-def _reader(classifier: str | None) -> Reader | None:
+def _reader(classifier: str | None, precision: str) -> Reader | None:
     if classifier is None:
         return None
     network = placed(Classifier(width=64, input_size=224, dropout=0.1))
-    reader = Reader(network, "logits", trained=classifier == "joint", update_batch_norm=False)
+    joint = classifier == "joint"
+    reader = Reader(network, "logits", joint, update_batch_norm=False, precision=precision)
     reader.freeze()
     return reader
 
