@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mien import paths
 from mien.claim import claimed
-from mien.heap import keep_freed
 from mien.quickstart import quick_start
 
 Command = Callable[[argparse.Namespace], None]
@@ -80,7 +79,6 @@ def prepare_resume(parser: argparse.ArgumentParser) -> None:
 
 def _with_threads(args: argparse.Namespace) -> None:
     quick_start()
-    keep_freed()
     import torch
 
     torch.set_num_threads(args.threads)
