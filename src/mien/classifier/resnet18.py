@@ -62,7 +62,7 @@ class Classifier(nn.Module):
     def resized(self, x: Tensor) -> Tensor:
         """Resize as `PIL.Image.resize` does (bicubic, antialiased), but do not round.
 
-        Two matrix products: backwards PyTorch's own kernel takes several times as long.
+        As two matrix products, since PyTorch's own kernel is slow backwards on a CPU.
         """
         height, width = x.shape[-2:]
         if height == width == self.input_size:

@@ -63,7 +63,7 @@ def classifier_groups(
 def main_optimizer(groups: list[dict[str, object]]) -> AdamW:
     """Return the optimiser of everything that the loss of eq. 1 trains, a kernel a tensor.
 
-    Unfused it runs a dozen small operations for each tensor, a seventh of a small step's time.
+    Unfused it runs a dozen small operations for each tensor.
     """
     return AdamW(groups, fused=True)
 
