@@ -28,12 +28,11 @@ import statistics
 import torch
 
 from benchmarks import measure, steps
-from mien.codec.shapes import zoo_channels
 from mien.data import release
 from mien.device import seconds
 from mien.errors import MienError
 from mien.files import write_json
-from mien.params import Params, load_params
+from mien.params import Params, load_params, zoo_channels
 from mien.provenance import source_commit
 from mien.runs import CONTROLS, JOINT, setting_named, trained_runs
 

@@ -12,6 +12,7 @@ from mien.runs import (
     run_config,
     setting_named,
     settings,
+    start_of,
     sweep_settings,
     trained_runs,
 )
@@ -150,5 +151,59 @@ def test_a_repeat_has_files_of_its_own_and_the_pretrained_codec_of_its_rate_poin
     assert paths.codec_of(raw) == paths.codec(3)
     assert paths.streams(raw) == paths.streams(Run("pretrained", "q3"))
     assert paths.checkpoint(Run("joint", "q3-seed1")).parent.name == "q3-seed1"
-    assert workflow.start_codec("q3-seed1") == workflow.start_codec("q3")
-    assert workflow.start_codec("all-seed1") == []
+
+
+def test_a_training_reads_its_quality_s_pretrained_codec_and_the_classifier(repeated):
+    for setting in ("q3", "q3-seed1", "q3-ce0.5"):
+        assert workflow.read_by_finetune(repeated, "joint", setting) == [
+            "models/classifier.json",
+            "models/codec/q3.json",
+        ]
+    assert workflow.read_by_finetune(repeated, "classifier-raw", "all-seed1") == [
+        "models/classifier.json"
+    ]
+
+
+@pytest.fixture
+def chained(repeated):
+    finetune = repeated.finetune.model_copy(update={"start": "higher"})
+    codec = repeated.codec.model_copy(update={"qualities": (1, 3, 6)})
+    return repeated.model_copy(update={"finetune": finetune, "codec": codec})
+
+
+def test_a_run_may_start_from_its_strategy_s_next_higher_quality(chained):
+    for strategy in ("joint", "compression-only", "classifier-decoded"):
+        assert start_of(chained, Run(strategy, "q1")) == Run(strategy, "q3")
+        for setting in ("q3", "q3-seed1", "q3-ce0.5"):
+            assert start_of(chained, Run(strategy, setting)) == Run(strategy, "q6")
+        assert start_of(chained, Run(strategy, "q6")) == Run("pretrained", "q6")
+    assert start_of(chained, Run("classifier-raw", "all")) == Run("pretrained", "all")
+
+
+def test_it_starts_from_the_baseline_where_the_higher_codec_has_another_shape(chained):
+    codec = chained.codec.model_copy(update={"channels": None})
+    zoo = chained.model_copy(update={"codec": codec})
+    assert start_of(zoo, Run("joint", "q1")) == Run("joint", "q3")
+    assert start_of(zoo, Run("joint", "q3")) == Run("pretrained", "q3")
+
+
+def test_what_a_training_reads_is_what_it_starts_from(chained):
+    def models(strategy, setting):
+        return workflow.read_by_finetune(chained, strategy, setting)
+
+    assert models("joint", "q1") == ["results/joint/q3/checkpoint.json"]
+    assert models("compression-only", "q1") == [
+        "models/classifier.json",
+        "results/compression-only/q3/checkpoint.json",
+    ]
+    assert models("classifier-decoded", "q1") == [
+        "results/classifier-decoded/q3/checkpoint.json",
+        "models/codec/q1.json",
+    ]
+    assert models("classifier-raw", "all") == ["models/classifier.json"]
+
+
+def test_where_a_run_starts_is_part_of_what_it_depends_on(repeated, chained):
+    assert run_config(repeated, Run("joint", "q1"))["start"] == "pretrained"
+    assert run_config(chained, Run("joint", "q1"))["start"] == "q3"
+    assert run_config(chained, Run("joint", "q6"))["start"] == "pretrained"

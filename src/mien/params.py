@@ -62,6 +62,11 @@ LAMBDAS = {
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
+def zoo_channels(quality: int) -> tuple[int, int]:
+    """Return (N, M) of CompressAI's mbt2018-mean at one quality."""
+    return (128, 192) if quality <= 4 else (192, 320)
+
+
 def _multiple_of_64(size: int) -> int:
     if size < 64 or size % 64:
         raise ValueError("must be a positive multiple of 64, the total stride of the codec")
@@ -203,6 +208,10 @@ class Codec(Section):
         """Return what 255^2 * MSE weighs against the bits per pixel at a quality."""
         return (self.lambdas or LAMBDAS)[quality]
 
+    def channels_of(self, quality: int) -> tuple[int, int]:
+        """Return (N, M) of the codec of a quality."""
+        return self.channels or zoo_channels(quality)
+
 
 class Classifier(Section):
     """Section `classifier`: LibreFace's ResNet-18."""
@@ -302,6 +311,7 @@ class Pretrain(Section):
 class Finetune(Section):
     """Section `finetune`: the paper's schedule, and ours where it is silent."""
 
+    start: Literal["pretrained", "higher"]  # higher: next quality, same strategy
     epochs: PositiveInt  # at most
     images_per_epoch: PositiveInt | None  # null: the whole training part
     batch_size: PositiveInt
@@ -313,7 +323,7 @@ class Finetune(Section):
     flip: bool
     shift: NonNegativeInt  # pixels that a training picture is moved at most; not the paper's
     quantization: Literal["noise", "rounded"]  # in steps; unsaid in the paper
-    rate_warm_up: NonNegativeFloat  # epochs; until then the weight of the rate rises from 0
+    rate_warm_up: NonNegativeFloat  # epochs; until then the weight of the rate rises to its own
     update_batch_norm: bool  # of the classifier in `joint`; unsaid in the paper
     schedule: Literal["plateau", "cosine"]  # of all rates, by epoch; unsaid in the paper
     lr_factor: Fraction  # plateau (ReduceLROnPlateau on the val loss)

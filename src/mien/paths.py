@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mien.params import Params
 from mien.part import Part
 from mien.runs import (
+    ALL,
     CLASSIC,
     CLASSIFIER_RAW,
     PRETRAINED,
@@ -13,6 +15,7 @@ from mien.runs import (
     TRAINS_CODEC,
     Run,
     for_any_codec,
+    start_of,
     started_from,
 )
 
@@ -84,6 +87,20 @@ def codec_of(run: Run) -> Path:
 def classifier_of(run: Run) -> Path:
     """Return the classifier that reads a run's pictures."""
     return checkpoint(run) if run.strategy in TRAINS_CLASSIFIER else CLASSIFIER
+
+
+def read_by_training(params: Params, run: Run) -> list[Path]:
+    """Return the models that a training reads: a classifier and, mostly, a codec.
+
+    The codec is the one it starts from or, where none is trained, the one whose pictures it
+    shows; a classifier that learns from raw pictures needs none.
+    """
+    start = start_of(params, run)
+    classifier = classifier_of(start)
+    if started_from(run.setting) == ALL:
+        return [classifier]
+    codec = codec_of(start if run.strategy in TRAINS_CODEC else run)
+    return list(dict.fromkeys([classifier, codec]))
 
 
 def streams(run: Run) -> Path:

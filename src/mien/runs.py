@@ -109,6 +109,23 @@ def started_from(setting: str) -> str:
     return setting.partition("-")[0]
 
 
+def start_of(params: Params, run: Run) -> Run:
+    """Return the run whose codec and classifier a training starts from.
+
+    The baseline at its own quality; or, with `finetune.start: higher`, the reference run of its
+    own strategy at the next quality above, where one has a codec of the same shape.
+    """
+    own = started_from(run.setting)
+    if own == ALL or params.finetune.start == "pretrained":
+        return Run(PRETRAINED, own)
+    quality = int(own.removeprefix("q"))
+    above = [higher for higher in sorted(params.codec.qualities) if higher > quality]
+    shape = params.codec.channels_of
+    if not above or shape(above[0]) != shape(quality):
+        return Run(PRETRAINED, own)
+    return Run(run.strategy, f"q{above[0]}")
+
+
 def for_any_codec(setting: str) -> str:
     """Return the setting of a training that no codec has a part in: all-seed1 for q3-seed1."""
     return ALL + setting.removeprefix(started_from(setting))
@@ -157,11 +174,13 @@ def loss_weights(params: Params, run: Run) -> LossWeights:
 def run_config(params: Params, run: Run) -> dict[str, Any]:
     """Return the values that one training depends on."""
     trains_codec = run.strategy in TRAINS_CODEC
+    start = start_of(params, run)
     compute = {"max_skipped"} | ({"precision", "compile"} if trains_codec else set())
     return {
         "strategy": run.strategy,
         "weights": loss_weights(params, run).model_dump() if trains_codec else None,
         "lambda": _lambda_of(params, run) if trains_codec else None,
+        "start": start.strategy if start.strategy == PRETRAINED else start.setting,
         "finetune": finetune_section(params, run).model_dump(mode="json"),
         "classifier": params.classifier.model_dump(mode="json"),
         "compute": params.compute.model_dump(mode="json", include=compute),

@@ -15,14 +15,12 @@ from mien.raw import drawn_note
 from mien.report.captions import intervals, source
 from mien.report.statistics import middle_of, read_statistics
 from mien.runs import (
-    ALL,
     PRETRAINED,
     Run,
     all_runs,
     classic_codecs,
     classic_runs,
     reference_settings,
-    started_from,
 )
 
 
@@ -83,10 +81,10 @@ def classifier_files(params: Params) -> list[str]:
     return [] if weights in (None, IMAGENET, LIBREFACE) else [str(weights)]
 
 
-def start_codec(setting: str) -> list[str]:
-    """Return the manifest of the codec that a training starts from, if it starts from one."""
-    start = started_from(setting)
-    return [] if start == ALL else [f"models/codec/{start}.json"]
+def read_by_finetune(params: Params, strategy: str, setting: str) -> list[str]:
+    """Return the manifests of the models that a training reads."""
+    models = paths.read_by_training(params, Run(strategy, setting))
+    return [str(paths.manifest_of(model)) for model in models]
 
 
 def codec_manifest(strategy: str, setting: str) -> str:

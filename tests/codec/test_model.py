@@ -8,9 +8,9 @@ from mien.codec.model import (
     make_tables,
     new_codec,
 )
-from mien.codec.shapes import zoo_channels
 from mien.codec.stream import coder_of
 from mien.errors import CheckpointError
+from mien.params import zoo_channels
 from mien.tensors import fingerprint, save_tensors, under
 
 

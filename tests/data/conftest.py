@@ -38,7 +38,8 @@ pretrain:
     {start: null, steps: 1, batch_size: 2, lr: 1.0e-3, weight_decay: 0.0,
      label_smoothing: 0.0}
 finetune:
-  {epochs: 1, images_per_epoch: null, batch_size: 2, lr: 1.0e-4, aux_lr: 1.0e-3,
+  {start: pretrained, epochs: 1, images_per_epoch: null, batch_size: 2, lr: 1.0e-4,
+   aux_lr: 1.0e-3,
    classifier_lr: 1.0e-4, weight_decay: 0.01, clip_norm: 1.0, flip: true, shift: 0,
    quantization: noise, rate_warm_up: 0,
    update_batch_norm: false,

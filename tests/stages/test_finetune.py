@@ -24,8 +24,9 @@ from mien.params import LAMBDAS
 from mien.runs import TRAINS_CLASSIFIER, TRAINS_CODEC, Run, loss_weights
 from mien.stages import finetune as stage
 from mien.stages.finetune import finetune, prepared
+from mien.stages.pretrain import pretrain_codec
 from mien.tensors import load_tensors
-from mien.training.codec_task import CodecTask
+from mien.training.codec_task import CodecTask, RateWarmUp
 from tests.data.conftest import load
 from tests.support.trainings import PARAMS, RUNS
 
@@ -103,7 +104,58 @@ def test_a_rate_warm_up_is_in_epochs(home):
     task, _ = prepared(warm, RUNS["joint"])
     assert isinstance(task, CodecTask)
     steps = shards.count(paths.SHARDS_MANIFEST, "train") // warm.finetune.batch_size
-    assert task.rate_steps == round(1.5 * steps) > steps
+    assert task.warm_up == RateWarmUp(round(1.5 * steps), 0.0)
+    assert task.warm_up.steps > steps
+
+
+@pytest.fixture
+def chained(home, request):
+    """Return params of two qualities, the lower one trained from the run of the higher."""
+    request.getfixturevalue("params")  # the working directory
+    codec = {"qualities": [1, 3]}
+    section = PARAMS["finetune"] | {"start": "higher", "rate_warm_up": 1.0}
+    loss = {"bpp": {1: 20.0, 3: 4.0}}
+    chained = load(home, **(PARAMS | {"codec": codec, "finetune": section, "loss": loss}))
+    pretrain_codec(chained, 3)
+    yield chained
+    for path in paths.codec(3).parent.glob("q3.*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("strategy", [name for name in RUNS if name != "classifier-raw"])
+def test_a_run_goes_on_from_that_of_the_next_higher_quality(chained, strategy):
+    own, higher = Run(strategy, "q1"), Run(strategy, "q3")
+    tensors = trained(chained, higher)
+    task, _ = prepared(chained, own)
+    began = {f"classifier.{k}": v for k, v in task.reader.classifier.state_dict().items()}
+    if isinstance(task, CodecTask):
+        began |= {f"codec.{k}": v for k, v in task.codec.state_dict().items()}
+        assert task.warm_up.start == 4.0
+    expected = load_tensors(paths.CLASSIFIER)[0] | tensors
+    assert all(torch.equal(tensor.cpu(), expected[name]) for name, tensor in began.items())
+    before = load_tensors(paths.CLASSIFIER)[0] | load_tensors(paths.codec(1))[0]
+    assert not all(torch.equal(tensor.cpu(), before[name]) for name, tensor in began.items())
+
+
+def test_a_classifier_that_goes_on_is_shown_its_own_rate_points_pictures(chained, monkeypatch):
+    finetune(chained, Run("classifier-decoded", "q3"))
+    shown = []
+    monkeypatch.setattr(
+        stage, "load_codec", lambda path: shown.append(path) or load_codec(path)
+    )
+    prepared(chained, Run("classifier-decoded", "q1"))
+    assert shown == [paths.codec(1)]
+
+
+def test_a_run_that_goes_on_is_trained_anew_when_the_higher_one_is(chained):
+    own, higher = Run("joint", "q1"), Run("joint", "q3")
+    trained(chained, higher)
+    before = stage._inputs(chained, own)
+    longer = chained.model_copy(
+        update={"finetune": chained.finetune.model_copy(update={"lr": 1e-4})}
+    )
+    trained(longer, higher)
+    assert stage._inputs(chained, own) != before
 
 
 def test_without_cross_entropy_compression_only_is_codec_rd(home, params):

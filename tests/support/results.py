@@ -48,6 +48,7 @@ pretrain:
     {start: null, steps: 1, batch_size: 2, lr: 1.0e-3, weight_decay: 0.01,
      label_smoothing: 0.05}
 finetune:
+  start: pretrained
   epochs: 1
   images_per_epoch: null
   batch_size: 2

@@ -10,7 +10,7 @@ import torch
 from mien.classifier.resnet18 import Classifier
 from mien.data.shards import Batch
 from mien.training import optimizers
-from mien.training.codec_task import CodecTask
+from mien.training.codec_task import NO_WARM_UP, CodecTask, RateWarmUp
 from mien.training.loss import Weighting
 from mien.training.reader import Reader
 
@@ -21,7 +21,9 @@ def batch(faces):
     return Batch([f"train-{i:06d}" for i in range(8)], labels, faces[:8, :, 32:96, 32:96])
 
 
-def new_task(trained_codec, *, joint=False, update_batch_norm=False, rate_steps=0, **weights):
+def new_task(
+    trained_codec, *, joint=False, update_batch_norm=False, warm_up=NO_WARM_UP, **weights
+):
     torch.manual_seed(0)
     codec = copy.deepcopy(trained_codec)
     reader = Reader(Classifier(16, 64, 0.1), "logits", joint, update_batch_norm)
@@ -36,7 +38,7 @@ def new_task(trained_codec, *, joint=False, update_batch_norm=False, rate_steps=
         optimizers.auxiliary_optimizer(codec, 1e-3),
         1.0,
         lambda images, _step: images,
-        rate_steps=rate_steps,
+        warm_up=warm_up,
     )
 
 
@@ -92,7 +94,7 @@ def test_with_one_weight_alone_its_own_term_falls(trained_codec, batch, term):
 def test_the_weight_of_the_rate_rises_step_by_step_and_val_is_judged_by_all_of_it(
     trained_codec, batch
 ):
-    task = new_task(trained_codec, rate_steps=4, bpp=8.0)
+    task = new_task(trained_codec, warm_up=RateWarmUp(4), bpp=8.0)
     start = task.evaluate([batch])
     assert start["weighted_bpp"] == pytest.approx(8.0 * start["bpp"])
     for step, weight in [(1, 2.0), (2, 4.0), (3, 6.0), (4, 8.0), (5, 8.0)]:
@@ -100,6 +102,18 @@ def test_the_weight_of_the_rate_rises_step_by_step_and_val_is_judged_by_all_of_i
         assert row["weighted_bpp"] == pytest.approx(weight * row["bpp"])
         parts = [row[f"weighted_{term}"] for term in ("bpp", "mse", "ce")]
         assert row["loss"] == pytest.approx(sum(parts))
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [(0.0, [0.0, 2.0, 4.0, 6.0, 8.0, 8.0]), (20.0, [20.0, 17.0, 14.0, 11.0, 8.0, 8.0])],
+)
+def test_the_weight_of_the_rate_goes_evenly_from_where_it_was_to_its_own(start, expected):
+    weighting = Weighting(bpp=8.0, mse=2.0, ce=3.0)
+    steps = [RateWarmUp(4, start).at(step, weighting) for step in range(6)]
+    assert [step.bpp for step in steps] == pytest.approx(expected)
+    assert {(step.mse, step.ce) for step in steps} == {(2.0, 3.0)}
+    assert NO_WARM_UP.at(0, weighting) == weighting
 
 
 def test_val_is_judged_in_float32_whatever_a_step_rounds(trained_codec, batch):

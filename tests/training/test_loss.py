@@ -34,7 +34,7 @@ def test_each_weight_acts_on_its_own_term_alone(name):
 
 def test_a_share_of_the_rate_leaves_the_other_weights():
     weighting = Weighting(bpp=8.0, mse=0.5, ce=3.0)
-    assert weighting.with_rate(0.25) == Weighting(bpp=2.0, mse=0.5, ce=3.0)
+    assert weighting.with_rate(2.0) == Weighting(bpp=2.0, mse=0.5, ce=3.0)
 
 
 def test_a_term_of_weight_zero_may_be_infinite():

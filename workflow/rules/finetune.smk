@@ -5,8 +5,7 @@ rule finetune:
     """Train a run: a codec, a classifier or both, for one loss setting."""
     input:
         shards=str(paths.SHARDS_MANIFEST),
-        codec=lambda w: plan.start_codec(w.setting),
-        classifier=str(paths.manifest_of(paths.CLASSIFIER)),
+        models=lambda w: plan.read_by_finetune(PARAMS, w.strategy, w.setting),
     output:
         checkpoint="results/{strategy}/{setting}/checkpoint.safetensors",
         manifest="results/{strategy}/{setting}/checkpoint.json",
@@ -19,7 +18,7 @@ rule finetune:
     resources:
         gpu=PARAMS.compute.devices,
     params:
-        reads=lambda w: plan.start_codec(w.setting),
+        reads=lambda w: plan.read_by_finetune(PARAMS, w.strategy, w.setting),
         config=lambda w: run_config(PARAMS, Run(w.strategy, w.setting)),
         code=code("finetune"),
     shell:

@@ -9,7 +9,6 @@ from compressai.zoo.image import model_urls
 from compressai.zoo.pretrained import load_pretrained
 
 from mien.codec.model import Codec, codec_from, load_codec
-from mien.codec.shapes import zoo_channels
 from mien.download import (
     cache_folder,
     check,
@@ -17,7 +16,7 @@ from mien.download import (
     named_by_sha256,
 )
 from mien.errors import CheckpointError
-from mien.params import ZOO
+from mien.params import ZOO, zoo_channels
 from mien.tensors import tensors_in
 
 

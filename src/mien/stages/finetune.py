@@ -21,9 +21,9 @@ from mien.device import placed
 from mien.params import Finetune, Params
 from mien.provenance import source_commit
 from mien.runs import (
-    ALL,
     CLASSIFIER_DECODED,
     CLASSIFIER_RAW,
+    PRETRAINED,
     TRAINS_CLASSIFIER,
     TRAINS_CODEC,
     Run,
@@ -31,7 +31,7 @@ from mien.runs import (
     loss_weights,
     run_config,
     setting_named,
-    started_from,
+    start_of,
 )
 from mien.share import Share
 from mien.source import code
@@ -40,7 +40,7 @@ from mien.stages.resumed import keeper_for
 from mien.tensors import save_tensors, under
 from mien.training import augment, inputs, optimizers
 from mien.training.classifier_task import ClassifierTask
-from mien.training.codec_task import CodecTask
+from mien.training.codec_task import CodecTask, RateWarmUp
 from mien.training.data import Epochs
 from mien.training.engine import Plan, train, write_history
 from mien.training.events import Events
@@ -50,7 +50,7 @@ from mien.training.team import ALONE, Team, together
 
 
 def finetune(params: Params, run: Run) -> None:
-    """Train one run from the pretrained models, or go on; write checkpoint and history.
+    """Train one run, or go on; write checkpoint and history.
 
     Raises:
         ParamsError: If it cannot be done on so many devices.
@@ -94,9 +94,10 @@ def _finetune(team: Team, params: Params, run: Run) -> None:
 def prepared(
     params: Params, run: Run, team: Team = ALONE
 ) -> tuple[CodecTask | ClassifierTask, Plan]:
-    """Return what a run trains, from the pretrained models, and for how long."""
+    """Return what a run trains, from the models it starts from, and for how long."""
     section = finetune_section(params, run)
-    classifier: Classifier = placed(load_classifier(paths.CLASSIFIER, params.classifier)[0])
+    start = paths.classifier_of(start_of(params, run))
+    classifier: Classifier = placed(load_classifier(start, params.classifier)[0])
     trained = run.strategy in TRAINS_CLASSIFIER
     if trained and section.update_batch_norm:
         classifier = team.synchronised(classifier)
@@ -126,7 +127,8 @@ def _codec_task(
 ) -> tuple[CodecTask, list[Optimizer]]:
     section = finetune_section(params, run)
     quality = setting_named(params, run.setting).quality
-    codec = placed(load_codec(paths.codec(quality))[0])
+    start = start_of(params, run)
+    codec = placed(load_codec(paths.codec_of(start))[0])
     groups = optimizers.codec_groups(codec, section.lr, section.weight_decay)
     groups += optimizers.classifier_groups(
         reader.classifier, section.classifier_lr, section.weight_decay
@@ -148,7 +150,10 @@ def _codec_task(
             team.share,
             section.quantization,
         ),
-        round(section.rate_warm_up * _epochs(section, team).steps(1)),
+        RateWarmUp(
+            round(section.rate_warm_up * _epochs(section, team).steps(1)),
+            0.0 if start.strategy == PRETRAINED else loss_weights(params, start).bpp,
+        ),
         team,
     )
     return task, [optimizer, auxiliary]
@@ -195,11 +200,10 @@ def _schedule(section: Finetune, owners: list[Optimizer]) -> optimizers.Schedule
 
 def _inputs(params: Params, run: Run) -> list[dict[str, str]]:
     """Return the digests of all that a training starts from."""
-    manifests = [paths.manifest_of(paths.CLASSIFIER)]
-    if started_from(run.setting) != ALL:
-        quality = setting_named(params, run.setting).quality
-        manifests.append(paths.manifest_of(paths.codec(quality)))
-    digests = [files.read_manifest(manifest)["files"] for manifest in manifests]
+    digests = [
+        files.read_manifest(paths.manifest_of(model))["files"]
+        for model in paths.read_by_training(params, run)
+    ]
     return [*digests, {"shards": files.sha256_of(paths.SHARDS_MANIFEST)}]
 
 
@@ -214,9 +218,9 @@ def _record(params: Params, run: Run) -> dict[str, Any]:
     }
     if run.strategy in TRAINS_CODEC:
         setting = setting_named(params, run.setting)
-        start = json.loads(paths.manifest_of(paths.codec(setting.quality)).read_text())
+        pretrained = json.loads(paths.manifest_of(paths.codec(setting.quality)).read_text())
         record |= {
-            "channels": start["record"]["channels"],
+            "channels": pretrained["record"]["channels"],
             "quality": setting.quality,
             "lambda": params.codec.lambda_of(setting.quality),
             "loss": loss_weights(params, run).model_dump(),

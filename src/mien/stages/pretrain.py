@@ -15,7 +15,6 @@ from mien.classifier.zoo import imagenet_classifier, pretrained_classifier
 from mien.codec.forward import training_forward
 from mien.codec.integers import codec_id, exported
 from mien.codec.model import Codec, load_codec, make_tables, new_codec
-from mien.codec.shapes import channels_of
 from mien.codec.zoo import pretrained_codec
 from mien.data import shards
 from mien.device import placed
@@ -51,7 +50,7 @@ class Trained(Generic[Model]):
 
 def pretrain_codec(params: Params, quality: int) -> None:
     """Write the pretrained codec of one quality, and its history if it was trained here."""
-    channels = channels_of(params.codec, quality)
+    channels = params.codec.channels_of(quality)
     path = paths.codec(quality)
     trained = None
     if params.codec.weights == SCRATCH:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,6 +25,30 @@ from mien.training.team import ALONE, Team
 Forward = Callable[[Tensor], dict[str, Any]]  # x [B, 3, H, W] -> x_hat, likelihoods
 
 
+@dataclass(frozen=True)
+class RateWarmUp:
+    """The weight of the rate on its way to its own, over the first steps of a training.
+
+    Attributes:
+        steps: It moves over so many, evenly.
+        start: What it is at the first of them: 0, or the weight that the models were trained
+            with that this training starts from.
+    """
+
+    steps: int = 0
+    start: float = 0.0
+
+    def at(self, step: int, weighting: Weighting) -> Weighting:
+        """Return the weights of a step, counted from 0."""
+        if step >= self.steps:
+            return weighting
+        share = step / self.steps
+        return weighting.with_rate((1 - share) * self.start + share * weighting.bpp)
+
+
+NO_WARM_UP = RateWarmUp()
+
+
 class CodecTask:
     """Eq. 1 on a codec; without a reader it is rate and distortion alone."""
 
@@ -37,7 +62,7 @@ class CodecTask:
         clip_norm: float,
         augment: Augment,
         forward: Forward | None = None,
-        rate_steps: int = 0,
+        warm_up: RateWarmUp = NO_WARM_UP,
         team: Team = ALONE,
     ) -> None:
         """Join what is trained with what trains it.
@@ -52,8 +77,8 @@ class CodecTask:
             augment: Changes the pictures of a training step.
             forward: What a step calls in place of `codec`: it may be faster, and round where
                 that adds noise. None: the codec itself.
-            rate_steps: Over so many steps the weight of the rate rises from 0 to its own; what
-                `val` is judged by has all of it from the start.
+            warm_up: How the weight of the rate comes to its own; what `val` is judged by has
+                all of it from the start.
             team: Who trains the same weights on other parts of each batch.
         """
         self.codec = codec
@@ -64,7 +89,7 @@ class CodecTask:
         self.clip_norm = clip_norm
         self.augment = augment
         self.forward = forward or codec
-        self.rate_steps = rate_steps
+        self.warm_up = warm_up
         self.team = team
 
     def step(self, batch: Batch, step: int) -> Row:
@@ -80,9 +105,7 @@ class CodecTask:
         reader = self.reader if self.weighting.ce else None
         x = raw(images)
         terms, _ = self._terms(x, self.forward(x), batch.labels.to(device()), reader)
-        weighting = self.weighting
-        if step < self.rate_steps:
-            weighting = weighting.with_rate(step / self.rate_steps)
+        weighting = self.warm_up.at(step, self.weighting)
         loss = weighting.total(terms)
         row = self.team.means(weighting.row(loss, terms))
         if not math.isfinite(row["loss"]):

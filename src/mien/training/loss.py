@@ -34,9 +34,9 @@ class Weighting:
         """Return the weights of section `loss` at the quality whose lambda is `lmbda`."""
         return cls(bpp=weights.bpp, mse=weights.mse * lmbda, ce=weights.ce)
 
-    def with_rate(self, share: float) -> Weighting:
-        """Return these weights with `share` of that of the rate, in (0, 1]."""
-        return replace(self, bpp=self.bpp * share)
+    def with_rate(self, bpp: float) -> Weighting:
+        """Return these weights with another one of the rate."""
+        return replace(self, bpp=bpp)
 
     def weighted(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what each of `bpp`, `mse` and `ce` adds to the loss, by its name.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mien.codec.shapes import channels_of
 from mien.params import Params
 from mien.runs import (
     ALL,
@@ -61,7 +60,7 @@ def _of(params: Params, images: Images, job: Job, speeds: Speeds) -> dict[str, f
 
 
 def _codec(params: Params, quality: int, speeds: Speeds) -> float:
-    name, scale = nearest(channels_of(params.codec, quality))
+    name, scale = nearest(params.codec.channels_of(quality))
     return scale * speeds.of("cpu", f"codec_n{name}_bytes")
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mien import files, paths
-from mien.codec.shapes import channels_of
 from mien.data import release
 from mien.errors import DataError
 from mien.params import SCRATCH, Params
@@ -201,7 +200,7 @@ class _Sizes:
 
     def _coded(self, kind: str, quality: int, n: float) -> Work:
         """Return `n` pictures of a kind of work with a codec, of the nearest measured shape."""
-        channels = channels_of(self.params.codec, quality)
+        channels = self.params.codec.channels_of(quality)
         key, scale = nearest(channels)
         if channels not in SHAPES:
             self._note(f"codecs of N, M = {channels[0]}, {channels[1]}, {SHAPES} were measured")
