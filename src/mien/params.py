@@ -222,6 +222,12 @@ class Classifier(Section):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
     weights: str  # `scratch`, `libreface`, a .safetensors file of ours, or a resnet.pt
 
+    @property
+    def starts_from_libreface(self) -> bool:
+        """Whether LibreFace's file, under either name, is what the weights come from."""
+        ours = self.weights == SCRATCH or self.weights.endswith(".safetensors")
+        return not ours
+
 
 class LossWeights(Section):
     """The weights of eq. 1 of the paper that one codec is trained with.

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+import yaml
 
 from mien import cli, paths
 from mien.classifier.resnet18 import recorded_classifier
@@ -91,6 +92,22 @@ def test_the_card_has_the_measured_numbers(exported):
     differences = [float(d) for d in re.findall(r"\| ([\d.e-]+) of [\d.e+]+ \|", text)]
     assert len(differences) == len(NETWORKS)
     assert max(differences) < 1e-3
+
+
+@pytest.mark.parametrize("run", ["joint/q3", "pretrained/q3"])
+@pytest.mark.parametrize(
+    ("weights", "licensed"),
+    [("libreface", True), ("files/resnet.pt", True), ("mine.safetensors", False)],
+)
+def test_the_card_says_whose_weights_a_classifier_was_trained_from(
+    finished, run, weights, licensed
+):
+    params = yaml.safe_load(paths.PARAMS.read_text())
+    params["classifier"]["weights"] = weights
+    paths.PARAMS.write_text(yaml.safe_dump(params))
+    assert cli.main(["export", run, "out", "--no-onnx"]) == 0
+    text = (finished / "out/README.md").read_text()
+    assert ("research and non-profit use only" in text) == licensed
 
 
 def test_networks_can_be_left_out(finished):

@@ -62,7 +62,7 @@ def _subject(name: str, statistics: Statistics) -> str:
             "area over its width, on this logarithmic axis, is BD-Accuracy."
         ),
         "fig4": (
-            "Test faces decoded from their bitstreams, started from the codecs of quality "
+            "Test faces decoded from their bitstreams, at the rate points of quality "
             f"{', '.join(shown_rates(statistics))}. Under each: the rate of this picture and "
             "the expression recognised in it, with a cross where it is not the labelled one. "
             "The faces are the first by key of two expressions, not chosen by eye."

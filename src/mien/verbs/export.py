@@ -13,7 +13,7 @@ from mien.classifier.resnet18 import recorded_classifier
 from mien.codec.model import load_codec
 from mien.errors import DataError
 from mien.files import sha256_of, write_json, write_text
-from mien.params import load_params
+from mien.params import Params, load_params
 from mien.report.statistics import Statistics, read_statistics
 from mien.runs import Run, all_runs
 from mien.tensors import below, load_tensors, save_tensors, under
@@ -38,7 +38,8 @@ def export(name: str, folder: Path, *, onnx: bool, force: bool) -> None:
     """
     _require_free(folder, force=force)
     run = run_named(name)
-    statistics = _statistics(run)
+    params = load_params(paths.PARAMS)
+    statistics = _statistics(params, run)
     models = named(name)
     with _replacing_folder(folder) as temporary:
         _copy(models.codec, temporary / CODEC_FILE, ("codec", "exact"))
@@ -48,14 +49,15 @@ def export(name: str, folder: Path, *, onnx: bool, force: bool) -> None:
             codec = load_codec(temporary / CODEC_FILE)[0]
             classifier = recorded_classifier(temporary / CLASSIFIER_FILE)[0]
             written = write_networks(networks(codec, classifier), temporary / "onnx")
-        write_text(temporary / "README.md", card(run, statistics, temporary, written))
+        text = card(run, statistics, temporary, written, params.classifier)
+        write_text(temporary / "README.md", text)
         files = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
         digests = {str(path.relative_to(temporary)): sha256_of(path) for path in files}
         write_json(temporary / MANIFEST, {"run": name, "files": digests})
 
 
-def _statistics(run: Run) -> Statistics:
-    runs = all_runs(load_params(paths.PARAMS))
+def _statistics(params: Params, run: Run) -> Statistics:
+    runs = all_runs(params)
     if run not in runs:
         raise DataError(
             f"{run.strategy}/{run.setting}: not a run of {paths.PARAMS}: nothing was measured"
