@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,6 +136,21 @@ def test_a_run_goes_on_from_that_of_the_next_higher_quality(chained, strategy):
     assert all(torch.equal(tensor.cpu(), expected[name]) for name, tensor in began.items())
     before = load_tensors(paths.CLASSIFIER)[0] | load_tensors(paths.codec(1))[0]
     assert not all(torch.equal(tensor.cpu(), before[name]) for name, tensor in began.items())
+
+
+@pytest.mark.parametrize("strategy", ["compression-only", "joint"])
+def test_a_run_that_goes_on_needs_no_other_codec(chained, strategy, tmp_path):
+    trained(chained, Run(strategy, "q3"))
+    for path in paths.codec(1).parent.glob("q1.*"):
+        shutil.move(path, tmp_path)
+    try:
+        finetune(chained, Run(strategy, "q1"))
+    finally:
+        for path in tmp_path.glob("q1.*"):
+            shutil.move(path, paths.codec(1).parent)
+    record = load_tensors(paths.checkpoint(Run(strategy, "q1")))[1]
+    assert record["quality"] == 1
+    assert record["channels"] == load_tensors(paths.codec(1))[1]["channels"]
 
 
 def test_a_classifier_that_goes_on_is_shown_its_own_rate_points_pictures(chained, monkeypatch):

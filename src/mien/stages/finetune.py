@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -218,9 +217,8 @@ def _record(params: Params, run: Run) -> dict[str, Any]:
     }
     if run.strategy in TRAINS_CODEC:
         setting = setting_named(params, run.setting)
-        pretrained = json.loads(paths.manifest_of(paths.codec(setting.quality)).read_text())
         record |= {
-            "channels": pretrained["record"]["channels"],
+            "channels": list(params.codec.channels_of(setting.quality)),
             "quality": setting.quality,
             "lambda": params.codec.lambda_of(setting.quality),
             "loss": loss_weights(params, run).model_dump(),
