@@ -180,6 +180,14 @@ def test_a_run_may_start_from_its_strategy_s_next_higher_quality(chained):
     assert start_of(chained, Run("classifier-raw", "all")) == Run("pretrained", "all")
 
 
+def test_seeds_of_neighbouring_qualities_make_a_chain_of_their_own(chained):
+    repeat = chained.repeat.model_copy(update={"qualities": (1, 3)})
+    both = chained.model_copy(update={"repeat": repeat})
+    assert start_of(both, Run("joint", "q1-seed2")) == Run("joint", "q3-seed2")
+    assert start_of(both, Run("joint", "q3-seed2")) == Run("joint", "q6")
+    assert start_of(both, Run("joint", "q1")) == Run("joint", "q3")
+
+
 def test_it_starts_from_the_baseline_where_the_higher_codec_has_another_shape(chained):
     codec = chained.codec.model_copy(update={"channels": None})
     zoo = chained.model_copy(update={"codec": codec})

@@ -112,8 +112,9 @@ def started_from(setting: str) -> str:
 def start_of(params: Params, run: Run) -> Run:
     """Return the run whose codec and classifier a training starts from.
 
-    The baseline at its own quality; or, with `finetune.start: higher`, the reference run of its
-    own strategy at the next quality above, where one has a codec of the same shape.
+    The baseline at its own quality; or, with `finetune.start: higher`, the run of its own
+    strategy at the next quality above, where one has a codec of the same shape: with the same
+    seed if that quality is repeated too, else the reference run.
     """
     own = started_from(run.setting)
     if own == ALL or params.finetune.start == "pretrained":
@@ -123,7 +124,9 @@ def start_of(params: Params, run: Run) -> Run:
     shape = params.codec.channels_of
     if not above or shape(above[0]) != shape(quality):
         return Run(PRETRAINED, own)
-    return Run(run.strategy, f"q{above[0]}")
+    seed = run.setting.partition(_SEED)[2]
+    same = f"{_SEED}{seed}" if seed and above[0] in params.repeat.qualities else ""
+    return Run(run.strategy, f"q{above[0]}{same}")
 
 
 def for_any_codec(setting: str) -> str:
