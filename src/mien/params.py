@@ -222,12 +222,6 @@ class Classifier(Section):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
     weights: str  # `scratch`, `libreface`, a .safetensors file of ours, or a resnet.pt
 
-    @property
-    def starts_from_libreface(self) -> bool:
-        """Whether LibreFace's file, under either name, is what the weights come from."""
-        ours = self.weights == SCRATCH or self.weights.endswith(".safetensors")
-        return not ours
-
 
 class LossWeights(Section):
     """The weights of eq. 1 of the paper that one codec is trained with.
@@ -387,6 +381,13 @@ class Params(Section):
     finetune: Finetune
     compute: Compute
     evaluate: Evaluate
+
+    @property
+    def classifier_is_libreface_s(self) -> bool:
+        """Whether the classifier comes from LibreFace's file, as it is or trained on here."""
+        trained = self.classifier.weights == SCRATCH
+        source = self.pretrain.classifier.start if trained else self.classifier.weights
+        return source not in (None, IMAGENET) and not str(source).endswith(".safetensors")
 
     @model_validator(mode="after")
     def _sweep_has_a_codec(self) -> Params:

@@ -15,8 +15,8 @@ from mien.runs import (
     TRAINS_CODEC,
     Run,
     for_any_codec,
+    rate_point_of,
     start_of,
-    started_from,
 )
 
 PARAMS = Path("params.yaml")
@@ -81,7 +81,7 @@ def codec_of(run: Run) -> Path:
     """Return the learned codec that encodes and decodes a run's streams."""
     if run.strategy in TRAINS_CODEC:
         return checkpoint(run)
-    return codec(int(started_from(run.setting).removeprefix("q")))
+    return codec(int(rate_point_of(run.setting).removeprefix("q")))
 
 
 def classifier_of(run: Run) -> Path:
@@ -97,7 +97,7 @@ def read_by_training(params: Params, run: Run) -> list[Path]:
     """
     start = start_of(params, run)
     classifier = classifier_of(start)
-    if started_from(run.setting) == ALL:
+    if rate_point_of(run.setting) == ALL:
         return [classifier]
     codec = codec_of(start if run.strategy in TRAINS_CODEC else run)
     return list(dict.fromkeys([classifier, codec]))
@@ -109,7 +109,7 @@ def streams(run: Run) -> Path:
     Where the codec is the pretrained one, they are the baseline's.
     """
     own = run.strategy in TRAINS_CODEC or run.strategy in CLASSIC
-    owner = run if own else Run(PRETRAINED, started_from(run.setting))
+    owner = run if own else Run(PRETRAINED, rate_point_of(run.setting))
     return run_folder(owner) / "streams.parquet"
 
 

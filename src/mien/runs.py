@@ -104,8 +104,8 @@ def repeated_settings(params: Params) -> list[Setting]:
     ]
 
 
-def started_from(setting: str) -> str:
-    """Return the rate point whose pretrained codec a setting starts from: q3 of q3-seed1."""
+def rate_point_of(setting: str) -> str:
+    """Return the rate point that a setting is of: q3 of q3-seed1."""
     return setting.partition("-")[0]
 
 
@@ -116,7 +116,7 @@ def start_of(params: Params, run: Run) -> Run:
     strategy at the next quality above, where one has a codec of the same shape: with the same
     seed if that quality is repeated too, else the reference run.
     """
-    own = started_from(run.setting)
+    own = rate_point_of(run.setting)
     if own == ALL or params.finetune.start == "pretrained":
         return Run(PRETRAINED, own)
     quality = int(own.removeprefix("q"))
@@ -131,7 +131,7 @@ def start_of(params: Params, run: Run) -> Run:
 
 def for_any_codec(setting: str) -> str:
     """Return the setting of a training that no codec has a part in: all-seed1 for q3-seed1."""
-    return ALL + setting.removeprefix(started_from(setting))
+    return ALL + setting.removeprefix(rate_point_of(setting))
 
 
 def finetune_section(params: Params, run: Run) -> Finetune:

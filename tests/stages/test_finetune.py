@@ -167,10 +167,10 @@ def test_a_run_that_goes_on_is_trained_anew_when_the_higher_one_is(chained):
     own, higher = Run("joint", "q1"), Run("joint", "q3")
     trained(chained, higher)
     before = stage._inputs(chained, own)
-    longer = chained.model_copy(
+    slower = chained.model_copy(
         update={"finetune": chained.finetune.model_copy(update={"lr": 1e-4})}
     )
-    trained(longer, higher)
+    trained(slower, higher)
     assert stage._inputs(chained, own) != before
 
 

@@ -96,14 +96,22 @@ def test_the_card_has_the_measured_numbers(exported):
 
 @pytest.mark.parametrize("run", ["joint/q3", "pretrained/q3"])
 @pytest.mark.parametrize(
-    ("weights", "licensed"),
-    [("libreface", True), ("files/resnet.pt", True), ("mine.safetensors", False)],
+    ("weights", "start", "licensed"),
+    [
+        ("libreface", None, True),
+        ("files/resnet.pt", None, True),
+        ("mine.safetensors", "libreface", False),
+        ("scratch", "libreface", True),
+        ("scratch", "imagenet", False),
+        ("scratch", None, False),
+    ],
 )
 def test_the_card_says_whose_weights_a_classifier_was_trained_from(
-    finished, run, weights, licensed
+    finished, run, weights, start, licensed
 ):
     params = yaml.safe_load(paths.PARAMS.read_text())
     params["classifier"]["weights"] = weights
+    params["pretrain"]["classifier"]["start"] = start
     paths.PARAMS.write_text(yaml.safe_dump(params))
     assert cli.main(["export", run, "out", "--no-onnx"]) == 0
     text = (finished / "out/README.md").read_text()

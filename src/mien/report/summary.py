@@ -31,11 +31,11 @@ from mien.runs import (
     PRETRAINED,
     Run,
     classic_quality,
+    rate_point_of,
     reference_settings,
     repeated_settings,
     seed_of,
     setting_named,
-    started_from,
     sweep_settings,
 )
 
@@ -130,7 +130,7 @@ def _repeated(
         for setting in reference_settings(params)
     }
     for setting in repeated_settings(params):
-        trained[started_from(setting.name)][seed_of(params, setting.name)] = setting.name
+        trained[rate_point_of(setting.name)][seed_of(params, setting.name)] = setting.name
     found = {
         strategy: repeats_of(samples, strategy, trained)
         for strategy in strategies

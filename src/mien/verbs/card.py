@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mien.params import Classifier
+from mien.params import Params
 from mien.report.statistics import Measured, RunStatistics, Statistics
 from mien.runs import Run
 from mien.tensors import load_tensors
@@ -36,7 +36,7 @@ def card(
     statistics: Statistics,
     folder: Path,
     networks: list[Written],
-    section: Classifier,
+    params: Params,
 ) -> str:
     """Return the README of a folder that holds both files already.
 
@@ -45,7 +45,7 @@ def card(
         statistics: With this run in it.
         folder: Where the files are; its records say what they were trained with.
         networks: Those written as ONNX.
-        section: Of params.yaml, with the weights that the classifier comes from.
+        params: They say whose weights the classifier comes from.
     """
     codec = load_tensors(folder / CODEC_FILE)[1]
     classifier = load_tensors(folder / CLASSIFIER_FILE)[1]
@@ -54,7 +54,7 @@ def card(
         f"# {run.strategy}/{run.setting}: a codec for faces and the classifier that reads them",
         _measured(statistics, statistics.runs[run.strategy][run.setting]),
         f"## Use\n\n{use}",
-        f"## What it is\n\n{_facts(codec, classifier, section)}",
+        f"## What it is\n\n{_facts(codec, classifier, params)}",
     ]
     if networks:
         blocks.append(f"## ONNX\n\n{_networks(networks)}")
@@ -86,7 +86,7 @@ def _interval(found: Measured) -> str:
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def _facts(codec: dict[str, Any], classifier: dict[str, Any], section: Classifier) -> str:
+def _facts(codec: dict[str, Any], classifier: dict[str, Any], params: Params) -> str:
     described = classifier["classifier"]
     facts = [
         f"Codec: mbt2018-mean, N, M = {codec['channels']}, quality {codec['quality']} "
@@ -100,7 +100,7 @@ def _facts(codec: dict[str, Any], classifier: dict[str, Any], section: Classifie
             f"Calibration: logits are divided by {found['temperature']}, fitted on "
             f"{found['n']} {found['pictures']} pictures of `val`."
         )
-    if section.starts_from_libreface:
+    if params.classifier_is_libreface_s:
         facts.append("Trained from LibreFace's weights: research and non-profit use only.")
     return "\n".join(f"- {fact}" for fact in facts)
 

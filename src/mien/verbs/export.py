@@ -49,7 +49,7 @@ def export(name: str, folder: Path, *, onnx: bool, force: bool) -> None:
             codec = load_codec(temporary / CODEC_FILE)[0]
             classifier = recorded_classifier(temporary / CLASSIFIER_FILE)[0]
             written = write_networks(networks(codec, classifier), temporary / "onnx")
-        text = card(run, statistics, temporary, written, params.classifier)
+        text = card(run, statistics, temporary, written, params)
         write_text(temporary / "README.md", text)
         files = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
         digests = {str(path.relative_to(temporary)): sha256_of(path) for path in files}
