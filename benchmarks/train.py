@@ -34,7 +34,7 @@ from mien.errors import MienError
 from mien.files import write_json
 from mien.params import Params, load_params, zoo_channels
 from mien.provenance import source_commit
-from mien.runs import CONTROLS, JOINT, setting_named, trained_runs
+from mien.runs import CONTROLS, JOINT, finetune_section, setting_named, trained_runs
 
 SIZE = 256
 BUSY = 0.5  # load before the start above which nothing here is to be trusted
@@ -151,10 +151,11 @@ def grid_hours(params: Params, images: int, rates: Mapping[tuple[str, int], floa
         images: In the training part, those of `val` among them.
         rates: img/s by (`frozen` or `joint`, N). Validation and reading shards are not in it.
     """
-    trained = images * (1 - params.data.val_fraction) * params.finetune.epochs
+    epoch = images * (1 - params.data.val_fraction)
     hours = 0.0
     for run in (run for run in trained_runs(params) if run.strategy not in CONTROLS):
         N, _ = zoo_channels(setting_named(params, run.setting).quality)
+        trained = epoch * finetune_section(params, run).epochs
         hours += trained / rates["joint" if run.strategy == JOINT else "frozen", N] / 3600
     return hours
 

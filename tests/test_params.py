@@ -64,6 +64,8 @@ def test_the_test_set_is_coded_in_any_precision(tree, tmp_path, precision):
         ("finetune", "lr", "1e-4", "finetune.lr: '1e-4' is text in YAML"),
         ("finetune", "epochs", 2.5, "finetune.epochs: .*2.5"),
         ("finetune", "epochs", 0, "finetune.epochs: .*0"),
+        ("finetune", "epochs", {1: 2}, r"finetune\.epochs of qualities \[1\], codec.qualities"),
+        ("finetune", "epochs", {1: 2, 3: 0}, r"finetune\.epochs\.3: .*0"),
         ("finetune", "rate_warm_up", 1, "finetune: rate_warm_up 1: must be below epochs and"),
         ("finetune", "rate_warm_up", -1, "finetune.rate_warm_up: .*-1"),
         ("shards", "image_size", 100, "shards.image_size: must be a positive multiple of 64"),
@@ -110,6 +112,22 @@ def test_a_weight_is_one_number_or_one_for_each_quality(tree, tmp_path):
         (20.0, tree["loss"]["mse"], 0.0),
         (2.5, tree["loss"]["mse"], 0.5),
     ]
+
+
+def test_epochs_are_one_number_or_one_for_each_quality(tree, tmp_path):
+    assert load_params(written(tmp_path, tree)).finetune.at(3, seed=5).epochs == 1
+    tree["finetune"] |= {"epochs": {1: 2, 3: 6}, "patience": 9, "rate_warm_up": 1.5}
+    section = load_params(written(tmp_path, tree)).finetune
+    assert [(section.at(q, 5).epochs, section.at(q, 5).seed) for q in (1, 3)] == [
+        (2, 5),
+        (6, 5),
+    ]
+    assert section.at(3, 5).rate_warm_up == 1.5
+    tree["finetune"]["rate_warm_up"] = 2  # fits the longer one alone
+    with pytest.raises(
+        ParamsError, match="rate_warm_up 2: must be below epochs and patience, 2"
+    ):
+        load_params(written(tmp_path, tree))
 
 
 def test_lambdas_are_the_zoo_s_or_one_for_each_quality_trained_here(tree, tmp_path):

@@ -9,6 +9,7 @@ from mien.runs import (
     Run,
     all_runs,
     classic_runs,
+    finetune_section,
     run_config,
     setting_named,
     settings,
@@ -209,6 +210,22 @@ def test_what_a_training_reads_is_what_it_starts_from(chained):
         "models/codec/q1.json",
     ]
     assert models("classifier-raw", "all") == ["models/classifier.json"]
+
+
+def test_a_training_is_as_long_as_its_quality_asks(chained):
+    finetune = chained.finetune.model_copy(update={"epochs": {1: 1, 3: 2, 6: 5}})
+    longer = chained.model_copy(update={"finetune": finetune})
+
+    def section(setting, strategy="joint"):
+        return finetune_section(longer, Run(strategy, setting))
+
+    assert [section(q).epochs for q in ("q1", "q3", "q6")] == [1, 2, 5]
+    assert section("q3-ce0.5").epochs == 2
+    assert (section("q3-seed1").epochs, section("q3-seed1").seed) == (2, 1)
+    assert section("all", "classifier-raw").epochs == 5  # no codec's; starts like the highest
+    assert run_config(longer, Run("joint", "q3"))["finetune"] == section("q3").model_dump(
+        mode="json"
+    )
 
 
 def test_where_a_run_starts_is_part_of_what_it_depends_on(repeated, chained):

@@ -42,10 +42,15 @@ Quality = Annotated[int, Field(ge=1, le=8)]
 ClassicQuality = Annotated[int, Field(ge=1, le=100)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 _NUMBER, _EACH = "a number", "one for each quality"  # no key is called so
+_number_or_each = Discriminator(lambda value: _EACH if isinstance(value, dict) else _NUMBER)
 Weight = Annotated[
     Annotated[NonNegativeFloat, Tag(_NUMBER)]
     | Annotated[dict[Quality, NonNegativeFloat], Tag(_EACH)],
-    Discriminator(lambda value: _EACH if isinstance(value, dict) else _NUMBER),
+    _number_or_each,
+]
+Count = Annotated[
+    Annotated[PositiveInt, Tag(_NUMBER)] | Annotated[dict[Quality, PositiveInt], Tag(_EACH)],
+    _number_or_each,
 ]
 
 # CompressAI's zoo, `L = lambda * 255^2 * MSE + bpp`, by quality.
@@ -312,7 +317,7 @@ class Finetune(Section):
     """Section `finetune`: the paper's schedule, and ours where it is silent."""
 
     start: Literal["pretrained", "higher"]  # higher: next quality, same strategy
-    epochs: PositiveInt  # at most
+    epochs: Count  # at most; a number, or one for each quality
     images_per_epoch: PositiveInt | None  # null: the whole training part
     batch_size: PositiveInt
     lr: PositiveFloat  # codec, AdamW
@@ -334,13 +339,25 @@ class Finetune(Section):
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Finetune:
-        longest = min(self.epochs, self.patience)
-        if self.rate_warm_up and self.rate_warm_up >= longest:
+        epochs = self.epochs.values() if isinstance(self.epochs, dict) else [self.epochs]
+        shortest = min(*epochs, self.patience)
+        if self.rate_warm_up and self.rate_warm_up >= shortest:
             raise ValueError(
                 f"rate_warm_up {self.rate_warm_up:g}: must be below epochs and patience, "
-                f"{longest}: a training could end before the rate has its whole weight"
+                f"{shortest}: a training could end before the rate has its whole weight"
             )
         return self
+
+    def at(self, quality: int, seed: int) -> Training:
+        """Return the section as a training of one quality has it, with its seed."""
+        epochs = self.epochs[quality] if isinstance(self.epochs, dict) else self.epochs
+        return Training.model_validate(dict(self) | {"epochs": epochs, "seed": seed})
+
+
+class Training(Finetune):
+    """Section `finetune` as one training has it."""
+
+    epochs: PositiveInt
 
 
 class Compute(Section):
@@ -399,11 +416,12 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _weights_are_of_the_qualities(self) -> Params:
-        for name, weight in self.loss:
-            if isinstance(weight, dict) and sorted(weight) != list(self.codec.qualities):
+    def _each_is_of_the_qualities(self) -> Params:
+        given = {f"loss.{name}": weight for name, weight in self.loss}
+        for name, each in [*given.items(), ("finetune.epochs", self.finetune.epochs)]:
+            if isinstance(each, dict) and sorted(each) != list(self.codec.qualities):
                 raise ValueError(
-                    f"loss.{name} of qualities {sorted(weight)}, codec.qualities "
+                    f"{name} of qualities {sorted(each)}, codec.qualities "
                     f"{list(self.codec.qualities)}: give one number, or one for each of them"
                 )
         return self

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from mien.errors import ParamsError
-from mien.params import ClassicCodec, Finetune, LossWeights, Params, Sweep
+from mien.params import ClassicCodec, LossWeights, Params, Sweep, Training
 
 PRETRAINED = "pretrained"  # the baseline: nobody is trained
 COMPRESSION_ONLY = "compression-only"  # the codec, to be read by a frozen classifier
@@ -134,9 +134,15 @@ def for_any_codec(setting: str) -> str:
     return ALL + setting.removeprefix(rate_point_of(setting))
 
 
-def finetune_section(params: Params, run: Run) -> Finetune:
-    """Return section `finetune` with the seed that a run is trained with."""
-    return params.finetune.model_copy(update={"seed": seed_of(params, run.setting)})
+def finetune_section(params: Params, run: Run) -> Training:
+    """Return section `finetune` as a run is trained with it.
+
+    A training that no codec has a part in is as long as that of the highest quality, which
+    like it starts from the pretrained models.
+    """
+    own = rate_point_of(run.setting)
+    quality = max(params.codec.qualities) if own == ALL else int(own.removeprefix("q"))
+    return params.finetune.at(quality, seed_of(params, run.setting))
 
 
 def seed_of(params: Params, setting: str) -> int:

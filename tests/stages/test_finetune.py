@@ -123,6 +123,17 @@ def chained(home, request):
         path.unlink()
 
 
+def test_each_quality_trains_for_its_own_epochs(chained):
+    epochs = {"epochs": {1: 2, 3: 3}, "patience": 9}
+    finetune_ = chained.finetune.model_copy(update=epochs)
+    longer = chained.model_copy(update={"finetune": finetune_})
+    for setting, expected in (("q3", 3), ("q1", 2)):
+        run = Run("joint", setting)
+        trained(longer, run)
+        _, *rows = paths.history(run).read_text().splitlines()
+        assert [int(row.split(",")[0]) for row in rows] == list(range(expected + 1))
+
+
 @pytest.mark.parametrize("strategy", [name for name in RUNS if name != "classifier-raw"])
 def test_a_run_goes_on_from_that_of_the_next_higher_quality(chained, strategy):
     own, higher = Run(strategy, "q1"), Run(strategy, "q3")

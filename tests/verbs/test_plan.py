@@ -127,6 +127,15 @@ def test_a_training_is_of_its_kind(affectnet, strategy, setting, kind):
     assert [key for key in found if key.startswith("train_")] == [kind]
 
 
+def test_a_longer_training_takes_longer(affectnet):
+    epochs = dict.fromkeys(affectnet.codec.qualities, 5) | {8: 20}
+    finetune_ = affectnet.finetune.model_copy(update={"epochs": epochs})
+    longer = affectnet.model_copy(update={"finetune": finetune_})
+    found = works(longer, finetune("joint", "q7"), finetune("joint", "q8"))
+    assert [work["train_joint_n192"] for work in found] == [5 * 1000, 20 * 1000]
+    assert [work["look_codec_n192"] for work in found] == [6 * 100, 21 * 100]
+
+
 def test_a_gpu_takes_the_networks_and_leaves_the_rest(affectnet):
     planned = [
         finetune("joint", "q4"),

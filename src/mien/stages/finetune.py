@@ -17,7 +17,7 @@ from mien.codec.integers import codec_id, exported
 from mien.codec.model import load_codec, make_tables
 from mien.data import shards
 from mien.device import placed
-from mien.params import Finetune, Params
+from mien.params import Params, Training
 from mien.provenance import source_commit
 from mien.runs import (
     CLASSIFIER_DECODED,
@@ -181,7 +181,7 @@ def _classifier_task(
     return task, [optimizer]
 
 
-def _epochs(section: Finetune, team: Team) -> Epochs:
+def _epochs(section: Training, team: Team) -> Epochs:
     return Epochs(
         paths.SHARDS_MANIFEST,
         section.batch_size,
@@ -191,7 +191,7 @@ def _epochs(section: Finetune, team: Team) -> Epochs:
     )
 
 
-def _schedule(section: Finetune, owners: list[Optimizer]) -> optimizers.Schedule:
+def _schedule(section: Training, owners: list[Optimizer]) -> optimizers.Schedule:
     if section.schedule == "cosine":
         return optimizers.Cosine(owners, section.epochs)
     return optimizers.Plateau(owners, section.lr_factor, section.lr_patience)
@@ -247,7 +247,7 @@ def _events(params: Params, run: Run, team: Team) -> Events:
     return Events(paths.TENSORBOARD / run.strategy / run.setting if watched else None)
 
 
-def _augment(section: Finetune, share: Share) -> inputs.Augment:
+def _augment(section: Training, share: Share) -> inputs.Augment:
     return partial(
         _augmented, flip=section.flip, shift=section.shift, seed=section.seed, share=share
     )

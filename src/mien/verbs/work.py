@@ -21,6 +21,7 @@ from mien.runs import (
     JOINT,
     Run,
     classic_runs,
+    finetune_section,
     loss_weights,
     setting_named,
 )
@@ -161,7 +162,8 @@ class _Sizes:
         return {"train_classifier": n * self.reader, "classify": looks * self.reader}
 
     def _finetune(self, job: Job) -> Work:
-        section, run = self.params.finetune, Run(job["strategy"], job["setting"])
+        run = Run(job["strategy"], job["setting"])
+        section = finetune_section(self.params, run)
         n = section.epochs * (section.images_per_epoch or self.images.train)
         looks = (section.epochs + 1) * self._val(section.val_images)
         if run.strategy == CLASSIFIER_RAW:
