@@ -109,6 +109,24 @@ def test_hours_are_pictures_times_speeds(grid, affectnet):
     assert sum(row.jobs for row in whole.rows) == len(grid)
 
 
+def test_jobs_that_wait_for_each_other_are_not_side_by_side(affectnet):
+    epochs = dict.fromkeys(affectnet.codec.qualities, 30)
+    section = affectnet.finetune.model_copy(update={"start": "higher", "epochs": epochs})
+    chained = affectnet.model_copy(update={"finetune": section, "strategies": ("joint",)})
+    planned = jobs.jobs_of(chained, here=False)
+    found = outlook(chained, AFFECTNET, planned, images(), made_up(), gpus=1)
+    each = 30 * 1000 + 31 * 100 + 1
+    # q8 to q5 and q4 to q1 are two chains, of two shapes; what is before and after is short
+    assert 4 * each < found.longest_chain_hours < 5 * each
+    assert found.longest_job_hours == pytest.approx(each)
+    assert found.wall_hours_cpu == pytest.approx(
+        max(found.cpu_hours / found.cores, found.longest_chain_hours)
+    )
+    with_gpus = outlook(chained, AFFECTNET, planned, images(), made_up(gpu=True), gpus=10**6)
+    assert with_gpus.wall_hours_gpu > with_gpus.longest_chain_hours > 0.4 * each
+    assert "the longest chain of jobs:" in text_of(found)
+
+
 @pytest.mark.parametrize(
     ("strategy", "setting", "kind"),
     [
@@ -292,12 +310,12 @@ def test_the_command_prints_a_table_or_json(tmp_path, monkeypatch, capsys):
 
 def test_what_a_dry_run_says_is_understood_or_refused():
     table = "job      count\n-----  -------\nall  1\nshard  1\ntotal        2\n\n"
-    text = "rule shard:\n    input: a\n    wildcards: x=1, y=2-of-3\n\n"
+    text = "rule shard:\n    input: a, b\n    output: c\n    wildcards: x=1, y=2-of-3\n\n"
     text += "localrule all:\n    jobid: 0\n"
-    assert jobs.listed(table + text) == [
-        Job("shard", (("x", "1"), ("y", "2-of-3"))),
-        Job("all"),
-    ]
+    shard, end = jobs.listed(table + text)
+    assert (shard, end) == (Job("shard", (("x", "1"), ("y", "2-of-3"))), Job("all"))
+    assert (shard.inputs, shard.outputs) == (("a", "b"), ("c",))
+    assert (end.inputs, end.outputs) == ((), ())
     assert jobs.listed("Nothing to be done") == []
     with pytest.raises(DataError, match="1 jobs were understood of 2"):
         jobs.listed(table + text.replace("localrule", "some"))

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -21,16 +21,18 @@ from mien.workflow import classifier_files, weights_files
 SNAKEFILES = (Path("Snakefile"), Path(__file__).resolve().parents[3] / "Snakefile")
 PLANNED = "data/raw/planned"  # the root of data that are not here
 _JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: .*\n)*)", re.MULTILINE)
-_WILDCARDS = re.compile(r"^ +wildcards: (.*)$", re.MULTILINE)
+_ENTRY = re.compile(r"^ +(input|output|wildcards): (.*)$", re.MULTILINE)
 _TOTAL = re.compile(r"^total +(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job that Snakemake would start."""
+    """A job that Snakemake would start; it waits for those whose outputs it has as inputs."""
 
     rule: str
     wildcards: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[str, ...] = field(default=(), compare=False)
+    outputs: tuple[str, ...] = field(default=(), compare=False)
 
     def __getitem__(self, wildcard: str) -> str:
         """Return the value of a wildcard."""
@@ -78,7 +80,7 @@ def listed(said: str) -> list[Job]:
     Raises:
         DataError: If they are not as many as its own table counts.
     """
-    jobs = [Job(rule, _wildcards(text)) for rule, text in _JOB.findall(said)]
+    jobs = [_job(rule, text) for rule, text in _JOB.findall(said)]
     total = _TOTAL.search(said)
     if len(jobs) != (int(total[1]) if total else 0):
         raise DataError(
@@ -88,10 +90,15 @@ def listed(said: str) -> list[Job]:
     return jobs
 
 
-def _wildcards(text: str) -> tuple[tuple[str, str], ...]:
-    found = _WILDCARDS.search(text)
-    pairs = [pair.partition("=") for pair in found[1].split(", ")] if found else []
-    return tuple((name, value) for name, _, value in pairs)
+def _job(rule: str, text: str) -> Job:
+    entries = {name: tuple(listed.split(", ")) for name, listed in _ENTRY.findall(text)}
+    pairs = [pair.partition("=") for pair in entries.get("wildcards", ())]
+    return Job(
+        rule,
+        tuple((name, value) for name, _, value in pairs),
+        entries.get("input", ()),
+        entries.get("output", ()),
+    )
 
 
 @contextmanager
@@ -103,7 +110,7 @@ def _folder(params: Params, here: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="mien-plan-") as name:
         folder = Path(name)
         data = params.data.model_copy(update={"root": PLANNED})
-        tree = params.model_copy(update={"data": data}).model_dump(mode="json")
+        tree = params.model_copy(update={"data": data}).model_dump()  # JSON has no int keys
         (folder / paths.PARAMS).write_text(yaml.safe_dump(tree), encoding="utf-8")
         (folder / PLANNED).mkdir(parents=True)
         given = [file for q in params.codec.qualities for file in weights_files(params, q)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from mien.errors import DataError
@@ -45,6 +46,7 @@ class Outlook:
     wall_hours_cpu: float  # on all cores of this machine, without a GPU
     wall_hours_gpu: float | None
     longest_job_hours: float  # of those on the GPU, if there is one
+    longest_chain_hours: float  # jobs that wait for each other; on the GPU, if there is one
     measured_on: dict[str, str]
     notes: list[str]
 
@@ -87,16 +89,15 @@ def outlook(
     for job in jobs:
         by_rule.setdefault(job.rule, []).append(by_job[job])
     rows = [_row(rule, listed, speeds) for rule, listed in by_rule.items()]
-    known = [work for work in by_job.values() if work is not None]
-    cpu = sum(_cpu_hours(work, speeds) for work in known)
-    gpu = sum(_gpu_hours(work, speeds) for work in known) if speeds.has("gpu") else None
-    hours = _cpu_hours if gpu is None else _gpu_hours
-    longest = max((hours(work, speeds) for work in known), default=0.0)
-    cores = len(os.sched_getaffinity(0))
-    wall = None
-    if gpu is not None:
-        beside = sum(_beside(work, speeds) for work in known)
-        wall = max(gpu / gpus, longest) + beside / cores
+    known = {job: work for job, work in by_job.items() if work is not None}
+    on_cpu = {job: _cpu_hours(work, speeds) for job, work in known.items()}
+    cpu, cores = sum(on_cpu.values()), len(os.sched_getaffinity(0))
+    hours, gpu, wall_gpu = on_cpu, None, None
+    if speeds.has("gpu"):
+        hours = {job: _gpu_hours(work, speeds) for job, work in known.items()}
+        gpu = sum(hours.values())
+        beside = sum(_beside(work, speeds) for work in known.values())
+        wall_gpu = max(gpu / gpus, _longest_chain(jobs, hours)) + beside / cores
     return Outlook(
         params=str(path),
         here=is_here(params, path),
@@ -107,12 +108,30 @@ def outlook(
         cores=cores,
         cpu_hours=cpu,
         gpu_hours=gpu,
-        wall_hours_cpu=cpu / cores,
-        wall_hours_gpu=wall,
-        longest_job_hours=longest,
+        wall_hours_cpu=max(cpu / cores, _longest_chain(jobs, on_cpu)),
+        wall_hours_gpu=wall_gpu,
+        longest_job_hours=max(hours.values(), default=0.0),
+        longest_chain_hours=_longest_chain(jobs, hours),
         measured_on=speeds.sources,
         notes=[*_machine_notes(speeds), *works.notes],
     )
+
+
+def _longest_chain(jobs: Iterable[Job], hours: Mapping[Job, float]) -> float:
+    """Return the hours of the longest chain of jobs each of which waits for the one before it.
+
+    Args:
+        jobs: With their inputs and outputs.
+        hours: Of each job; one that is not in it takes none.
+    """
+    makers = {file: job for job in jobs for file in job.outputs}
+
+    @cache
+    def until_done(job: Job) -> float:
+        waits_for = {makers[file] for file in job.inputs if file in makers}
+        return hours.get(job, 0.0) + max(map(until_done, waits_for), default=0.0)
+
+    return max(map(until_done, jobs), default=0.0)
 
 
 def _machine_notes(speeds: Speeds) -> list[str]:
@@ -201,7 +220,12 @@ def _times(found: Outlook) -> list[str]:
     else:
         span = _span(found.wall_hours_gpu)
         lines.append(f"wall time, {found.gpus} GPU(s), {found.cores} cores:  {span}")
-    return [*lines, f"the longest job:  {_span(found.longest_job_hours)}"]
+    chain = f"{_span(found.longest_chain_hours)}, each waiting for the one before"
+    return [
+        *lines,
+        f"the longest job:  {_span(found.longest_job_hours)}",
+        f"the longest chain of jobs:  {chain}",
+    ]
 
 
 def _span(hours: float) -> str:
