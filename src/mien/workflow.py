@@ -209,6 +209,7 @@ def summary_config(params: Params) -> dict[str, Any]:
         "loss": params.loss.model_dump(mode="json"),
         "sweep": params.sweep.model_dump(mode="json"),
         "repeat": params.repeat.model_dump(mode="json"),
+        "start": params.finetune.start,
         "seed": params.finetune.seed,
     }
 

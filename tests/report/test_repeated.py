@@ -65,6 +65,14 @@ def test_a_seed_without_a_value_leaves_the_mean_without_one():
     assert found.reason == "1 of 3 seeds have no value"
 
 
+@pytest.mark.parametrize(("start", "says"), [("higher", True), ("pretrained", False)])
+def test_seeds_of_trainings_that_go_on_from_others_say_from_which(everywhere, start, says):
+    _, statistics = everywhere
+    made = statistics.provenance.model_copy(update={"finetune_start": start})
+    text = caption("seeds", statistics.model_copy(update={"provenance": made}))
+    assert ("goes on from the one of the next higher rate point with its seed" in text) == says
+
+
 def test_accuracy_and_gain_are_means_over_the_seeds(everywhere):
     evaluations, statistics = everywhere
 

@@ -100,10 +100,12 @@ def source(statistics: Statistics) -> str:
     """Return data set, number of images, seeds and commit, and what they do not allow."""
     dataset, made = statistics.dataset, statistics.provenance
     absent = f" (none of {', '.join(dataset.absent)})" if dataset.absent else ""
+    chained = ", each from where the next higher rate point's of its strategy ended"
+    start = chained if made.finetune_start == "higher" else ""
     others = ", other seeds where named" if statistics.repeated else ""
     text = (
         f"On {dataset.name}, n = {dataset.n:,} test images{absent}, one training per run "
-        f"(seed {made.finetune_seed}){others}, commit {made.commit}."
+        f"(seed {made.finetune_seed}){start}{others}, commit {made.commit}."
     )
     if comparable(statistics):
         return text
@@ -206,12 +208,18 @@ def _seeds(statistics: Statistics) -> str:
             "No setting was trained more than once, so nothing here says how far another "
             "training would move the numbers. Section repeat of params.yaml asks for more."
         )
+    chained = (
+        " A training goes on from the one of the next higher rate point with its seed; where "
+        "that rate point has the first seed alone, from that one."
+    )
+    start = chained if statistics.provenance.finetune_start == "higher" else ""
     return (
         "The same settings trained with several seeds; the first seed is that of all other "
         "tables. The mean over these trainings, in brackets first the "
         f"{intervals(statistics)}, then the 95 % t interval over the seeds on these test "
         "images. A gain is over the pretrained codec and classifier of the same rate point, "
         "whose rate differs; deltas where every rate point has the same seeds."
+        f"{start}"
     )
 
 

@@ -84,6 +84,7 @@ class Provenance(Record):
     """What made the numbers, and how many."""
 
     commit: str
+    finetune_start: Literal["pretrained", "higher"]
     finetune_seed: int
     resamples: int
     bootstrap_seed: int
@@ -214,7 +215,7 @@ class SweepPoint(Record):
 class Statistics(Record):
     """All of statistics.json."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     dataset: Dataset
     provenance: Provenance
     strategies: list[str]  # the baseline first; classic codecs are not among them

@@ -115,6 +115,7 @@ def _dataset(params: Params, labels: Integers) -> Dataset:
 def _provenance(params: Params, commit: str) -> Provenance:
     return Provenance(
         commit=commit,
+        finetune_start=params.finetune.start,
         finetune_seed=params.finetune.seed,
         resamples=params.evaluate.resamples,
         bootstrap_seed=params.evaluate.seed,
