@@ -66,6 +66,8 @@ def test_the_test_set_is_coded_in_any_precision(tree, tmp_path, precision):
         ("finetune", "epochs", 0, "finetune.epochs: .*0"),
         ("finetune", "epochs", {1: 2}, r"finetune\.epochs of qualities \[1\], codec.qualities"),
         ("finetune", "epochs", {1: 2, 3: 0}, r"finetune\.epochs\.3: .*0"),
+        ("finetune", "lr", {3: 1e-4}, r"finetune\.lr of qualities \[3\], codec.qualities"),
+        ("finetune", "classifier_lr", {1: 1e-4, 3: 0.0}, r"finetune\.classifier_lr\.3: .*0"),
         ("finetune", "rate_warm_up", 1, "finetune: rate_warm_up 1: must be below epochs and"),
         ("finetune", "rate_warm_up", -1, "finetune.rate_warm_up: .*-1"),
         ("shards", "image_size", 100, "shards.image_size: must be a positive multiple of 64"),

@@ -52,6 +52,11 @@ Count = Annotated[
     Annotated[PositiveInt, Tag(_NUMBER)] | Annotated[dict[Quality, PositiveInt], Tag(_EACH)],
     _number_or_each,
 ]
+Rate = Annotated[
+    Annotated[PositiveFloat, Tag(_NUMBER)]
+    | Annotated[dict[Quality, PositiveFloat], Tag(_EACH)],
+    _number_or_each,
+]
 
 # CompressAI's zoo, `L = lambda * 255^2 * MSE + bpp`, by quality.
 LAMBDAS = {
@@ -253,12 +258,7 @@ class Loss(Section):
 
     def at(self, quality: int) -> LossWeights:
         """Return the weights of one quality."""
-        return LossWeights(
-            **{
-                name: weight[quality] if isinstance(weight, dict) else weight
-                for name, weight in self
-            }
-        )
+        return LossWeights(**_of_quality(self, quality))
 
 
 class Sweep(Section):
@@ -314,15 +314,18 @@ class Pretrain(Section):
 
 
 class Finetune(Section):
-    """Section `finetune`: the paper's schedule, and ours where it is silent."""
+    """Section `finetune`: the paper's schedule, and ours where it is silent.
+
+    `epochs`, `lr` and `classifier_lr` are a number, or one for each quality.
+    """
 
     start: Literal["pretrained", "higher"]  # higher: next quality, same strategy
-    epochs: Count  # at most; a number, or one for each quality
+    epochs: Count  # at most
     images_per_epoch: PositiveInt | None  # null: the whole training part
     batch_size: PositiveInt
-    lr: PositiveFloat  # codec, AdamW
+    lr: Rate  # codec, AdamW
     aux_lr: PositiveFloat  # quantiles of the entropy bottleneck, Adam
-    classifier_lr: PositiveFloat  # AdamW; unsaid in the paper, one lr for both there
+    classifier_lr: Rate  # AdamW; unsaid in the paper, one lr for both there
     weight_decay: NonNegativeFloat
     clip_norm: PositiveFloat  # by norm, over all trained parameters; unsaid in the paper
     flip: bool
@@ -350,14 +353,15 @@ class Finetune(Section):
 
     def at(self, quality: int, seed: int) -> Training:
         """Return the section as a training of one quality has it, with its seed."""
-        epochs = self.epochs[quality] if isinstance(self.epochs, dict) else self.epochs
-        return Training.model_validate(dict(self) | {"epochs": epochs, "seed": seed})
+        return Training.model_validate(_of_quality(self, quality) | {"seed": seed})
 
 
 class Training(Finetune):
     """Section `finetune` as one training has it."""
 
     epochs: PositiveInt
+    lr: PositiveFloat
+    classifier_lr: PositiveFloat
 
 
 class Compute(Section):
@@ -417,11 +421,12 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _each_is_of_the_qualities(self) -> Params:
-        given = {f"loss.{name}": weight for name, weight in self.loss}
-        for name, each in [*given.items(), ("finetune.epochs", self.finetune.epochs)]:
+        given = {f"loss.{name}": value for name, value in self.loss}
+        given |= {f"finetune.{name}": value for name, value in self.finetune}
+        for key, each in given.items():
             if isinstance(each, dict) and sorted(each) != list(self.codec.qualities):
                 raise ValueError(
-                    f"{name} of qualities {sorted(each)}, codec.qualities "
+                    f"{key} of qualities {sorted(each)}, codec.qualities "
                     f"{list(self.codec.qualities)}: give one number, or one for each of them"
                 )
         return self
@@ -466,6 +471,13 @@ class Params(Section):
                 f"shards.image_size {self.shards.image_size}"
             )
         return self
+
+
+def _of_quality(section: Section, quality: int) -> dict[str, Any]:
+    """Return the values of a section, of those given for each quality the one of `quality`."""
+    return {
+        name: value[quality] if isinstance(value, dict) else value for name, value in section
+    }
 
 
 def load_params(path: Path) -> Params:
