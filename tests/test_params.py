@@ -116,15 +116,15 @@ def test_a_weight_is_one_number_or_one_for_each_quality(tree, tmp_path):
     ]
 
 
-def test_epochs_are_one_number_or_one_for_each_quality(tree, tmp_path):
+def test_epochs_and_rates_are_one_number_or_one_for_each_quality(tree, tmp_path):
     assert load_params(written(tmp_path, tree)).finetune.at(3, seed=5).epochs == 1
     tree["finetune"] |= {"epochs": {1: 2, 3: 6}, "patience": 9, "rate_warm_up": 1.5}
+    tree["finetune"] |= {"lr": {1: 1e-4, 3: 4e-4}, "classifier_lr": {1: 2e-4, 3: 3e-4}}
     section = load_params(written(tmp_path, tree)).finetune
-    assert [(section.at(q, 5).epochs, section.at(q, 5).seed) for q in (1, 3)] == [
-        (2, 5),
-        (6, 5),
-    ]
-    assert section.at(3, 5).rate_warm_up == 1.5
+    low, high = section.at(1, seed=5), section.at(3, seed=5)
+    assert (low.epochs, low.lr, low.classifier_lr, low.seed) == (2, 1e-4, 2e-4, 5)
+    assert (high.epochs, high.lr, high.classifier_lr, high.seed) == (6, 4e-4, 3e-4, 5)
+    assert high.rate_warm_up == 1.5
     tree["finetune"]["rate_warm_up"] = 2  # fits the longer one alone
     with pytest.raises(
         ParamsError, match="rate_warm_up 2: must be below epochs and patience, 2"
