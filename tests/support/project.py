@@ -40,20 +40,21 @@ PROFILE = "max-threads: 1\n"
 @contextmanager
 def served_commands(folder):
     """Yield the environment in which `mien`, `snakemake` and `dvc` start without loading."""
-    commands, socket = folder / "bin", folder / "socket"
+    commands, pinned, socket = folder / "bin", folder / "git", folder / "socket"
     commands.mkdir()
+    pinned.mkdir()
     for name in ("mien", "snakemake", "dvc"):
         command = f'exec {sys.executable} -S -E {SERVED} run {socket} {name} "$@"'
         _script(commands / name, command)
     # Who made a file is the one thing that a run from scratch cannot know: pinned.
     git = shutil.which("git")
-    _script(commands / "git", f'[ "$1" = describe ] && echo pinned || exec {git} "$@"')
+    _script(pinned / "git", f'[ "$1" = describe ] && echo pinned || exec {git} "$@"')
     (folder / "profile").mkdir()
     (folder / "profile/config.yaml").write_text(PROFILE)
-    places = [str(commands), str(Path(sys.executable).parent), os.environ["PATH"]]
+    usual = [str(pinned), str(Path(sys.executable).parent), os.environ["PATH"]]
     environment = {
         **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        "PATH": os.pathsep.join(places),
+        "PATH": os.pathsep.join([str(commands), *usual]),
         "PYTHONWARNINGS": "ignore",
         "OMP_NUM_THREADS": "1",
         "SNAKEMAKE_PROFILE": str(folder / "profile"),
@@ -77,6 +78,12 @@ def served_commands(folder):
         server.terminate()
         server.communicate()
         log.close()
+
+
+def unserved(environment):
+    """Return the same environment with commands that load everything, as a user's do."""
+    _, usual = environment["PATH"].split(os.pathsep, 1)
+    return environment | {"PATH": usual}
 
 
 def _script(path, line):

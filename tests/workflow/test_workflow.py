@@ -20,31 +20,50 @@ from mien.codec.stream import load_coder
 from mien.params import load_params
 from mien.runs import CLASSIC, Run, all_runs, classic_runs
 from mien.stages.pack import pack
+from tests.support.project import unserved
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests/toy.yaml"
 
 
-def snakemake(folder, *options, **environment):
-    command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+COMMAND = ("snakemake", "--snakefile", str(ROOT / "Snakefile"))
+CORES = ("--cores", "2", "--resources", "gpu=2", "--max-threads", "1")
+
+
+def start(folder, *options, env):
     return subprocess.run(
-        [*command, "--cores", "2", "--resources", "gpu=2", "--max-threads", "1", *options],
+        [*COMMAND, "--directory", str(folder), *CORES, *options],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONWARNINGS": "default", **environment},
+        env=env | {"PYTHONWARNINGS": "default"},
     )
 
 
-def planned(folder, *options):
-    """Return how many jobs of each rule a dry run lists."""
-    out = snakemake(folder, *options, "-n", "--quiet", "rules")
-    assert out.returncode == 0, out.stderr
-    found = re.findall(r"^(\w+)\s+(\d+)$", out.stdout + out.stderr, re.MULTILINE)
-    return {rule: int(count) for rule, count in found if rule != "total"}
+@pytest.fixture(scope="module")
+def snakemake(environment):
+    """Return a function that runs the workflow, its commands served (see `tests/support`)."""
+
+    def run(folder, *options, **variables):
+        return start(folder, *options, env=environment | variables)
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def planned(snakemake):
+    """Return a function that returns how many jobs of each rule a dry run lists."""
+
+    def plan(folder, *options):
+        out = snakemake(folder, *options, "-n", "--quiet", "rules")
+        assert out.returncode == 0, out.stderr
+        found = re.findall(r"^(\w+)\s+(\d+)$", out.stdout + out.stderr, re.MULTILINE)
+        return {rule: int(count) for rule, count in found if rule != "total"}
+
+    return plan
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, snakemake):
     folder = tmp_path_factory.mktemp("toy")
     shutil.copy(TOY, folder / "params.yaml")
     out = snakemake(folder)
@@ -83,12 +102,12 @@ def test_the_notebook_page_reads_such_a_run(finished, tmp_path, monkeypatch, cap
     assert (folder / "bits.png").is_file()
 
 
-def test_a_second_run_does_nothing(finished):
+def test_a_second_run_does_nothing(finished, snakemake):
     out = snakemake(finished)
     assert "Nothing to be done" in out.stdout + out.stderr
 
 
-def test_any_deleted_output_is_made_again(finished, tmp_path):
+def test_any_deleted_output_is_made_again(finished, tmp_path, planned):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     for name in ("models/codec/q3.safetensors", str(paths.HISTORIES), "tables/runs.csv"):
         (folder / name).unlink()
@@ -97,7 +116,9 @@ def test_any_deleted_output_is_made_again(finished, tmp_path):
     assert planned(folder) == {}
 
 
-def test_faces_that_are_not_there_are_drawn_where_somebody_needs_them(finished, tmp_path):
+def test_faces_that_are_not_there_are_drawn_where_somebody_needs_them(
+    finished, tmp_path, planned
+):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     shutil.rmtree(folder / "data/raw")
     assert planned(folder) == {}
@@ -107,7 +128,9 @@ def test_faces_that_are_not_there_are_drawn_where_somebody_needs_them(finished, 
     assert planned(folder, "shards") == {"faces": 1, "ingest": 1, "shard": 1, "shards": 1}
 
 
-def test_faces_of_other_params_are_never_taken_for_those_of_these(finished, tmp_path):
+def test_faces_of_other_params_are_never_taken_for_those_of_these(
+    finished, tmp_path, snakemake, planned
+):
     """Also with what Snakemake knew when these were drawn, as a checkout brings it."""
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
@@ -212,7 +235,7 @@ def test_classic_codecs_are_runs_of_the_same_kind(finished, params):
     assert "| JPEG |" in (finished / "tables/table1.md").read_text()
 
 
-def test_another_quality_codes_its_own_codec_again(finished, tmp_path):
+def test_another_quality_codes_its_own_codec_again(finished, tmp_path, planned):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
     tree["classic"]["jpeg"] = [10, 60]
@@ -222,7 +245,9 @@ def test_another_quality_codes_its_own_codec_again(finished, tmp_path):
     assert not [rule for rule in jobs if rule.startswith("encode") and rule != "encode_jpeg"]
 
 
-def test_a_codec_whose_library_is_missing_is_left_out_by_name(finished, tmp_path):
+def test_a_codec_whose_library_is_missing_is_left_out_by_name(
+    finished, tmp_path, snakemake, planned
+):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     (tmp_path / "pillow_heif.py").write_text("raise ImportError('not here')")
     known = os.environ.get("PYTHONPATH", "")
@@ -238,11 +263,12 @@ def test_a_codec_whose_library_is_missing_is_left_out_by_name(finished, tmp_path
     assert planned(folder)["summarise"] == 1  # the library is there again, as are its files
 
 
-def test_trained_models_are_made_again_from_their_seed(finished, tmp_path):
-    """The rule that makes the committed weights, on the toy preset: the same bytes twice."""
+def test_trained_models_are_made_again_from_their_seed(finished, tmp_path, environment):
+    """The rule that makes the committed weights, on the toy preset: the same bytes twice, in
+    processes that loaded everything themselves, too."""
     shutil.copy(TOY, tmp_path / "params.yaml")
     options = ["--config", f"demo_preset={TOY}", "demo_folder=packed"]
-    out = snakemake(tmp_path, *options, "--", "demo_weights")
+    out = start(tmp_path, *options, "--", "demo_weights", env=unserved(environment))
     assert out.returncode == 0, out.stdout + out.stderr
     pack(finished / "models", tmp_path / "first")
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
@@ -267,7 +293,7 @@ def test_streams_of_another_codec_are_refused(finished, tmp_path):
     assert (mine / "per_image.parquet").read_bytes() == before
 
 
-def test_a_changed_sweep_value_trains_only_its_own_runs(finished, tmp_path):
+def test_a_changed_sweep_value_trains_only_its_own_runs(finished, tmp_path, planned):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
     tree["sweep"]["ce"] = [0.25]
@@ -282,7 +308,7 @@ def test_a_changed_sweep_value_trains_only_its_own_runs(finished, tmp_path):
     assert "shard" not in jobs
 
 
-def test_a_changed_reference_weight_trains_what_uses_it(finished, tmp_path):
+def test_a_changed_reference_weight_trains_what_uses_it(finished, tmp_path, planned):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
     tree["loss"]["ce"] = 0.07
@@ -290,7 +316,9 @@ def test_a_changed_reference_weight_trains_what_uses_it(finished, tmp_path):
     assert planned(folder)["finetune"] == 4  # q1 and q3 of both; q3-ce0.5 keeps its weights
 
 
-def test_another_precision_trains_every_codec_again_and_no_classifier(finished, tmp_path):
+def test_another_precision_trains_every_codec_again_and_no_classifier(
+    finished, tmp_path, planned
+):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
     tree["compute"]["precision"] = "bfloat16"
@@ -300,7 +328,9 @@ def test_another_precision_trains_every_codec_again_and_no_classifier(finished, 
     assert "pretrain_classifier" not in jobs
 
 
-def test_a_fine_tuning_on_several_devices_asks_for_as_many(finished, tmp_path):
+def test_a_fine_tuning_on_several_devices_asks_for_as_many(
+    finished, tmp_path, snakemake, planned
+):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
     tree["compute"]["devices"] = 2
@@ -315,7 +345,9 @@ def test_a_fine_tuning_on_several_devices_asks_for_as_many(finished, tmp_path):
     assert asked == ["finetune"] * 4
 
 
-def test_several_jobs_give_the_files_of_one_and_run_nothing_else_again(finished, tmp_path):
+def test_several_jobs_give_the_files_of_one_and_run_nothing_else_again(
+    finished, tmp_path, snakemake, planned
+):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     tree = yaml.safe_load(TOY.read_text())
     tree["compute"]["parts"] = 4
@@ -353,7 +385,7 @@ def made(folder):
     return [path for path in files if path.name != paths.TIMINGS.name]
 
 
-def test_the_papers_preset_plans_its_whole_grid(tmp_path):
+def test_the_papers_preset_plans_its_whole_grid(tmp_path, planned):
     shutil.copy(ROOT / "presets/affectnet.yaml", tmp_path / "params.yaml")
     (tmp_path / "data/raw/affectnet").mkdir(parents=True)
     (tmp_path / "data/raw/libreface").mkdir()
@@ -377,7 +409,9 @@ def test_the_papers_preset_plans_its_whole_grid(tmp_path):
         ("data", "faces", None, "data.root: data/raw/faces: no such folder"),
     ],
 )
-def test_bad_params_end_the_workflow_before_any_job(tmp_path, section, key, value, says):
+def test_bad_params_end_the_workflow_before_any_job(
+    tmp_path, section, key, value, says, snakemake
+):
     tree = yaml.safe_load(TOY.read_text())
     tree[section][key] = value
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
@@ -388,7 +422,7 @@ def test_bad_params_end_the_workflow_before_any_job(tmp_path, section, key, valu
     assert not (tmp_path / "data").exists()
 
 
-def test_an_unreadable_image_ends_the_workflow_by_name(finished, tmp_path):
+def test_an_unreadable_image_ends_the_workflow_by_name(finished, tmp_path, snakemake):
     shutil.copytree(finished / "data/raw/faces", tmp_path / "data/raw/mine")
     tree = yaml.safe_load(TOY.read_text())
     tree["data"] |= {"faces": None, "root": "data/raw/mine"}
