@@ -65,6 +65,15 @@ def test_a_failure_shows_the_end_of_the_jobs_log_once(folder):
     assert "RuleException" not in said
 
 
+def test_a_job_that_is_tried_again_fails_once(folder):
+    (folder / "bad").touch()
+    code, said = run(folder, *SNAKEMAKE, "--retries", "1")
+    assert code == 1
+    assert said.count("mien: page failed after") == 2
+    assert re.search(r"^mien: stopped after \d+ s: 2 of 3 jobs done, 1 failed:$", said, re.M)
+    assert said.count("\n  page  logs/page.log\n") == 1
+
+
 def test_quiet_rules_and_quiet_progress_keep_failures_and_the_summary(folder):
     (folder / "bad").touch()
     _, said = run(folder, *SNAKEMAKE, "--quiet", "rules", "progress")

@@ -35,10 +35,10 @@ def test_what_is_left_is_the_rules_mean_times_the_jobs_over_those_side_by_side(c
     start(progress, 1, "train")
     start(progress, 2, "train")
     clock.now += 10
-    progress.finish(1)
+    progress.finish(1, "train")
     start(progress, 3, "train")
     clock.now += 10
-    progress.finish(2)  # 10 s and 20 s: 15 s on average
+    progress.finish(2, "train")  # 10 s and 20 s: 15 s on average
     clock.now += 4
     # Two wait and one has run for 14 s: 2 x 15 + 1 + 7. Busy 10 + 20 + 14 in 24 s.
     assert progress.left() == Left(pytest.approx(38 / (44 / 24)), [])
@@ -49,7 +49,7 @@ def test_this_run_counts_before_earlier_ones(clock):
     start(progress, 1, "train")
     assert progress.left().seconds == pytest.approx(300)
     clock.now += 10
-    progress.finish(1)
+    progress.finish(1, "train")
     assert progress.left().seconds == pytest.approx(20)
 
 
@@ -65,18 +65,62 @@ def test_rules_of_which_nothing_is_known_are_named(clock):
     start(progress, 1, "train")
     assert progress.left() == Left(pytest.approx(5.0), ["tables", "train"])
     clock.now += 10
-    progress.finish(1)
+    progress.finish(1, "train")
     assert progress.left().unknown == ["tables"]
 
 
 def test_a_failed_job_is_neither_done_nor_waited_for(clock):
     progress = begun(clock, {"train": 2}, {"train": 10.0})
     start(progress, 1, "train")
-    assert progress.fail(1).label == "train 1"
-    assert progress.fail(1) is None
-    progress.finish(1)
+    assert progress.fail(1, "train", []).label == "train 1"
+    assert progress.fail(1, "train", []) is None
     assert (progress.done, progress.total) == (0, 2)
     assert progress.left().seconds == pytest.approx(10)
+
+
+def test_a_job_that_is_begun_again_has_not_failed_until_it_does(clock):
+    progress = begun(clock, {"train": 1}, {"train": 10.0})
+    start(progress, 1, "train")
+    progress.fail(1, "train", [])
+    start(progress, 1, "train")
+    assert not progress.failed
+    assert progress.left().seconds == pytest.approx(10)
+    clock.now += 4
+    assert progress.fail(1, "train", []).seconds == pytest.approx(4)
+    progress.submit([1])  # elsewhere, it is submitted again
+    assert not progress.failed
+    progress.finish(1, "train")
+    assert (progress.done, progress.failed) == (1, {})
+
+
+def test_jobs_elsewhere_are_counted_from_when_they_were_submitted(clock):
+    progress = begun(clock, {"train": 3, "shard": 1}, {})
+    progress.submit([1, 2, "8e784484-2bb4-5d1e"])  # a group is a job without a number
+    assert progress.left() == Left(0.0, ["shard", "train"])
+    clock.now += 10
+    progress.finish(1, "train")
+    progress.finish(3, "shard")  # of the group
+    assert (progress.done, progress.running) == (2, {})
+    assert [job.seconds for job in progress.finished] == [10.0, None]
+    # Two trainings are left, the first took 10 s, and 2 were there all the time.
+    assert progress.left() == Left(pytest.approx(2 * 10 / 2), [])
+    assert progress.fail(2, "train", ["a.log"]).seconds == pytest.approx(10)
+
+
+def test_a_group_elsewhere_fails_as_one_and_may_fail_again(clock):
+    progress = begun(clock, {"encode": 1, "decode": 1, "train": 1}, {})
+    members = [(4, "encode", ["e.log"]), (5, "decode", ["d.log"])]
+    for _ in range(2):
+        jobs = progress.fail_together(members)
+        assert [(job.rule, job.logs, job.seconds) for job in jobs] == [
+            ("encode", ["e.log"], None),
+            ("decode", ["d.log"], None),
+        ]
+        assert progress.fail(5, "decode", ["d.log"]) is None  # it is said of each, too
+    assert len(progress.failed) == 2
+    progress.finish(4, "encode")
+    progress.finish(5, "decode")
+    assert (progress.done, progress.failed) == (2, {})
 
 
 def test_earlier_runs_are_read_from_what_snakemake_keeps(tmp_path):

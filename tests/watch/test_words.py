@@ -1,9 +1,12 @@
 """What is said of a workflow."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from mien.watch import words
-from mien.watch.progress import Left, Progress
+from mien.watch.progress import Job, Left, Progress
 
 
 @pytest.mark.parametrize(
@@ -60,9 +63,8 @@ def test_of_a_huge_log_only_the_end_is_read(tmp_path):
 
 
 def test_a_job_without_a_log_shows_its_command():
-    progress = Progress(clock=lambda: 0.0)
-    progress.start(1, "train", "train q3", ["not/there.log"], [])
-    text = words.failure(progress.fail(1), "mien train q3", 12.0)
+    job = Job("train", "train q3", ["not/there.log"], [], seconds=12.0)
+    text = words.failure(job, "mien train q3")
     assert text.splitlines() == [
         "mien: train q3 failed after 12 s:",
         "  not/there.log: nothing is in it",
@@ -70,11 +72,50 @@ def test_a_job_without_a_log_shows_its_command():
     ]
 
 
+def test_of_jobs_elsewhere_it_is_said_what_is_known(tmp_path):
+    log, slurm = tmp_path / "encode.log", tmp_path / "5.log"
+    log.write_text("why\n")
+    slurm.write_text("CANCELLED\n")
+    job = Job("train", "train", [str(log)], None, seconds=3.0)
+    assert words.failure(job, "mien train q3", "SLURM status is: 'TIMEOUT'.").splitlines() == [
+        "mien: train failed after 3 s:",
+        "  SLURM status is: 'TIMEOUT'.",
+        f"  the end of {log}:",
+        "    why",
+        "  command: mien train q3",
+    ]
+    jobs = [Job("encode", "encode", [str(log)], None), Job("decode", "decode", ["d.log"], None)]
+    assert words.group_failure(jobs, [str(slurm)]).splitlines() == [
+        "mien: encode, decode: a group of jobs in which one failed:",
+        f"  the end of {log}:",
+        "    why",
+        "  d.log: nothing is in it",
+        f"  the end of {slurm}:",
+        "    CANCELLED",
+    ]
+
+
+def test_the_summary_names_results_that_jobs_elsewhere_wrote(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    progress = Progress()
+    progress.plan({"tables": 1, "figures": 1}, {})
+    for name in ("tables/a.md", "figures/old.pdf"):
+        Path(name).parent.mkdir()
+        Path(name).touch()
+    os.utime("figures", (1e9, 1e9))
+    progress.finish(1, "tables")
+    progress.finish(2, "figures")
+    assert words.ended(progress).splitlines() == [
+        "mien: 2 jobs done in 0 s",
+        "  tables/  Markdown, LaTeX and CSV",
+    ]
+
+
 def test_the_summary_names_the_results_that_were_written():
     progress = Progress(clock=lambda: 0.0)
     progress.plan({"tables": 1}, {})
     progress.start(1, "tables", "tables", [], ["tables/table1.md", "metrics.json", "x/y.csv"])
-    progress.finish(1)
+    progress.finish(1, "tables")
     assert words.ended(progress).splitlines() == [
         "mien: 1 job done in 0 s",
         "  metrics.json  every number, for `dvc metrics diff`",
@@ -86,5 +127,5 @@ def test_the_summary_of_other_targets_names_their_folders():
     progress = Progress(clock=lambda: 0.0)
     progress.plan({"models": 1}, {})
     progress.start(1, "models", "models", [], ["models/codec/q1.json", "done.txt"])
-    progress.finish(1)
+    progress.finish(1, "models")
     assert words.ended(progress).splitlines()[1:] == ["  models/codec/", "  done.txt"]

@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.slurm import cluster, jobs, why_not
+from tests.support.slurm import Job, cluster, jobs, why_not
 from tests.support.toy import write_cut_down
 
 ROOT = Path(__file__).parents[2]
@@ -31,15 +32,53 @@ ON_A_GPU = {
 COMPUTES = ("pretrain_", "finetune", "encode", "decode")
 TEXTS = ("summarise", "tables", "figures", "report")
 WITHOUT = {"rule_data_faces_ingest_shard": "12:00:00"}
+FAILING = """
+rule all:
+    input: "broken.txt", "second.txt"
+rule broken:
+    output: "broken.txt"
+    log: "logs/broken.log"
+    shell: "(echo why; exit 3) > {log}"
+rule first:
+    output: "first.txt"
+    log: "logs/first.log"
+    group: "pair"
+    shell: "(echo one; touch {output}) > {log}"
+rule second:
+    input: "first.txt"
+    output: "second.txt"
+    log: "logs/second.log"
+    group: "pair"
+    shell: "(echo two; exit 1) > {log}"
+"""
+OF_FAILING = {"rule_broken", "rule_pair_first_second"}
 
 
-def snakemake(folder, *options):
-    command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+@dataclass(frozen=True)
+class Ran:
+    """A workflow that SLURM has run, and one whose jobs failed meanwhile.
+
+    Attributes:
+        jobs: SLURM's, by name.
+        folder: It was run in.
+        said: What Snakemake printed.
+        failed: What it printed of the one that failed.
+    """
+
+    jobs: dict[str, Job]
+    folder: Path
+    said: str
+    failed: str
+
+
+def start(snakefile, folder, *options):
+    command = ["snakemake", "--snakefile", str(snakefile), "--directory", str(folder)]
     here = {name: value for name, value in os.environ.items() if "SLURM" not in name}
     here.pop("CUDA_VISIBLE_DEVICES", None)
-    return subprocess.run(
+    return subprocess.Popen(
         [*command, "--workflow-profile", str(PROFILE), *options],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         env=here | {"PYTHONWARNINGS": "default"},
     )
@@ -47,19 +86,24 @@ def snakemake(folder, *options):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Return SLURM's jobs by name, after a run, and the folder of the run."""
+    """Return what SLURM ran."""
     if reason := why_not():
         required = "slurm" in os.environ.get("MIEN_TESTS_REQUIRED", "")  # .ci/run sets it
         (pytest.fail if required else pytest.skip)(reason)
-    folder, state = (tmp_path_factory.mktemp(name) for name in ("toy", "slurm"))
+    folder, failing, state = (tmp_path_factory.mktemp(n) for n in ("toy", "failing", "slurm"))
     write_cut_down(folder)
+    (failing / "Snakefile").write_text(FAILING)
     # Two threads a job, as there may be no more; looked after every second.
     options = ["--cores", "2", "--max-threads", "2", "--seconds-between-status-checks", "1"]
     options += ["--slurm-init-seconds-before-status-checks", "1"]
     with cluster(state):
-        out = snakemake(folder, *options, "--", *TARGETS)
-        assert out.returncode == 0, out.stdout + out.stderr
-        return {job.name: job for job in jobs(state)}, folder
+        once = ["--retries", "0", "--latency-wait", "1"]
+        with start(failing / "Snakefile", failing, *options, *once) as broken:
+            with start(ROOT / "Snakefile", folder, *options, "--", *TARGETS) as whole:
+                said, _ = whole.communicate()
+            failed, _ = broken.communicate()
+        assert (whole.returncode, broken.returncode) == (0, 1), said + failed
+        return Ran({job.name: job for job in jobs(state)}, folder, said, failed)
 
 
 def gpus_seen(folder, log):
@@ -69,30 +113,52 @@ def gpus_seen(folder, log):
 
 
 def test_small_jobs_are_grouped_and_every_job_has_the_time_of_its_parts(finished):
-    ran, folder = finished
     limits = {name: limit for name, (limit, _) in ON_A_GPU.items()} | WITHOUT
+    ran = {name: job for name, job in finished.jobs.items() if name not in OF_FAILING}
     assert {name: job.limit for name, job in ran.items()} == limits
     assert all(job.state == "COMPLETED" for job in ran.values())
-    assert all((folder / target).exists() for target in TARGETS)
+    assert all((finished.folder / target).exists() for target in TARGETS)
+
+
+def test_its_jobs_are_counted_though_snakemake_says_nothing_of_their_beginning(finished):
+    assert re.search(r"^mien: 8 jobs: .*\b1 finetune\b", finished.said, re.M)
+    assert re.search(r"^mien: [1-7] of 8 jobs, \d+ %", finished.said, re.M), finished.said
+    assert re.search(r"^mien: 8 jobs done in ", finished.said, re.M), finished.said
+
+
+def test_a_job_that_fails_is_named_with_slurms_reason_and_its_log(finished):
+    said = finished.failed
+    assert re.search(
+        r"^mien: broken failed after \d+ s:\n"
+        r"  SLURM-job '\d+' failed, SLURM status is: 'FAILED'\..*\n"
+        r"  the end of logs/broken\.log:\n    why\n",
+        said,
+        re.M,
+    ), said
+    assert re.search(r"^mien: .*\bfirst\b.*: a group of jobs in which one failed:$", said, re.M)
+    assert "  the end of logs/second.log:\n    two\n" in said
+    assert re.search(r"^mien: stopped after .*: 0 of 3 jobs done, 3 failed:$", said, re.M), said
+    assert "====" not in said  # the whole log once more, as Snakemake would show it
 
 
 def test_every_job_asks_for_its_gpu_cpus_and_memory(finished):
-    for name, job in finished[0].items():
+    for name, job in finished.jobs.items():
+        if name in OF_FAILING:
+            continue
         gpu = name in ON_A_GPU
         assert job.n_gpus == len(job.gpus) == gpu, name
         assert (job.cpus, job.memory) == (2, "16000M" if gpu else "8000M"), name
 
 
 def test_every_job_sees_the_gpu_that_slurm_gave_it_and_no_other(finished):
-    ran, folder = finished
     for name, (_, logs) in ON_A_GPU.items():
         for log in logs:
-            assert gpus_seen(folder, log) == ran[name].gpus, name
+            assert gpus_seen(finished.folder, log) == finished.jobs[name].gpus, name
 
 
 def test_no_gpu_has_two_jobs_at_a_time(finished):
     at_once = []
-    for one, other in combinations([finished[0][name] for name in ON_A_GPU], 2):
+    for one, other in combinations([finished.jobs[name] for name in ON_A_GPU], 2):
         if one.start < other.end and other.start < one.end:
             at_once.append((one.name, other.name))
             assert not set(one.gpus) & set(other.gpus), at_once
@@ -107,9 +173,10 @@ def planned(tmp_path_factory):
     (folder / "data/raw/affectnet").mkdir(parents=True)
     (folder / "data/raw/libreface").mkdir()
     (folder / "data/raw/libreface/resnet.pt").write_bytes(b"weights")
-    out = snakemake(folder, "-n")
-    assert out.returncode == 0, out.stderr
-    return out.stdout
+    with start(ROOT / "Snakefile", folder, "-n") as dry:
+        said, _ = dry.communicate()
+    assert dry.returncode == 0, said
+    return said
 
 
 def listed(text):

@@ -6,6 +6,7 @@ that run nothing, everything is printed as Snakemake prints it.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -35,9 +36,12 @@ SAID = frozenset(
         LogEvent.JOB_INFO,
         LogEvent.JOB_FINISHED,
         LogEvent.JOB_ERROR,
+        LogEvent.GROUP_ERROR,
         LogEvent.PROGRESS,
     )
 )
+RULE = re.compile(r"\(Rule: (\w+)\)")  # of a job that has finished
+SEE_LOGS = "For further error details"  # whose ends are shown
 INTERRUPTED = "Terminating processes on user request"
 NOISE = (
     "Assuming unrestricted shared filesystem usage",
@@ -104,9 +108,11 @@ class LogHandler(LogHandlerBase):
     def _seen(self) -> dict[LogEvent | None, Callable[[LogRecord], None]]:
         return {
             LogEvent.RUN_INFO: self._planned,
+            LogEvent.JOB_STARTED: self._submitted,
             LogEvent.JOB_INFO: self._begun,
             LogEvent.JOB_FINISHED: self._finished,
             LogEvent.JOB_ERROR: self._failed,
+            LogEvent.GROUP_ERROR: self._group_failed,
         }
 
     def _planned(self, record: LogRecord) -> None:
@@ -119,6 +125,9 @@ class LogHandler(LogHandlerBase):
             self._printed_at = time.monotonic()
             Thread(target=self._tick, daemon=True).start()
 
+    def _submitted(self, record: LogRecord) -> None:
+        self.progress.submit(record.jobs)  # type: ignore[attr-defined]
+
     def _begun(self, record: LogRecord) -> None:
         job = record.__dict__
         if job["rule_name"] in NO_JOBS:
@@ -130,17 +139,35 @@ class LogHandler(LogHandlerBase):
         self.progress.start(job["jobid"], job["rule_name"], label, logs, outputs)
 
     def _finished(self, record: LogRecord) -> None:
-        self.progress.finish(record.job_id)  # type: ignore[attr-defined]
-        self._show(LINE_SECONDS)
+        number: int = record.job_id  # type: ignore[attr-defined]
+        if named := RULE.search(str(record.msg)):
+            rule = named[1]
+        elif number in self.progress.running:
+            rule = self.progress.running[number].rule
+        else:
+            return
+        if rule not in NO_JOBS:
+            self.progress.finish(number, rule)
+            self._show(LINE_SECONDS)
 
     def _failed(self, record: LogRecord) -> None:
         if self._interrupted:  # which is why it failed
             return
-        job = self.progress.fail(record.jobid)  # type: ignore[attr-defined]
+        error = record.__dict__
+        job = self.progress.fail(error["jobid"], error["rule_name"], error["log"])
         if job:
-            seconds = self.progress.clock() - job.began
-            command = str(record.shellcmd)  # type: ignore[attr-defined]
-            self._say(words.failure(job, command, seconds))
+            reason = str(error["rule_msg"] or "").partition(SEE_LOGS)[0].strip()
+            self._say(words.failure(job, str(error["shellcmd"]), reason))
+
+    def _group_failed(self, record: LogRecord) -> None:
+        """Jobs that ran elsewhere as one have failed; then it is said of each, too."""
+        if self._interrupted:
+            return
+        error = record.__dict__
+        jobs = self.progress.fail_together(
+            [(job["jobid"], job["rule_name"], job["log"]) for job in error["job_error_info"]]
+        )
+        self._say(words.group_failure(jobs, error["aux_logs"]))
 
     def _tick(self) -> None:
         """Keep the line in a terminal moving; elsewhere show now and then that it goes on."""

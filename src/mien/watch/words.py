@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from mien import paths
@@ -10,6 +12,7 @@ from mien.watch.progress import Job, Left, Progress
 
 TAIL_LINES = 20
 TAIL_BYTES = 1 << 16
+CLOCKS_DIFFER = 1.0  # seconds, of this machine and a file system
 RESULTS = {  # in the order a person opens them
     str(paths.REPORT): "tables and figures on one page",
     str(paths.METRICS): "every number, for `dvc metrics diff`",
@@ -60,11 +63,19 @@ def line(progress: Progress) -> str:
     )
 
 
-def failure(job: Job, command: str, seconds: float) -> str:
-    """Return what failed, with the end of its log."""
-    head = f"mien: {job.label} failed after {duration(seconds)}"
+def failure(job: Job, command: str, reason: str = "") -> str:
+    """Return what failed, with the end of its log and the reason if there is one to give."""
+    after = "" if job.seconds is None else f" after {duration(job.seconds)}"
+    head = [f"mien: {job.label} failed{after}:", *([f"  {reason}"] if reason else [])]
     parts = [_log(Path(log)) for log in job.logs]
-    return "\n".join([f"{head}:", *(parts or ["  it has no log"]), f"  command: {command}"])
+    return "\n".join([*head, *(parts or ["  it has no log"]), f"  command: {command}"])
+
+
+def group_failure(jobs: Sequence[Job], logs: Sequence[str]) -> str:
+    """Return which jobs failed as one, elsewhere, with the ends of their logs."""
+    labels = ", ".join(job.label for job in jobs)
+    parts = [_log(Path(log)) for log in [*(log for job in jobs for log in job.logs), *logs]]
+    return "\n".join([f"mien: {labels}: a group of jobs in which one failed:", *parts])
 
 
 def _log(path: Path) -> str:
@@ -94,14 +105,19 @@ def ended(progress: Progress) -> str:
     so_far = f"after {took}: {progress.done} of {progress.total} jobs done"
     if not progress.failed:
         return f"mien: stopped {so_far}: the same command, or `mien resume`, goes on from there"
-    failed = [f"  {job.label}  {' '.join(job.logs)}".rstrip() for job in progress.failed]
+    failed = [
+        f"  {job.label}  {' '.join(job.logs)}".rstrip() for job in progress.failed.values()
+    ]
     again = "mien: when that is mended, the same command goes on from there"
     return "\n".join([f"mien: stopped {so_far}, {len(failed)} failed:", *failed, again])
 
 
 def _results(progress: Progress) -> list[str]:
     """Return where the results lie that were written; of other targets, their folders."""
-    written = [output for job in progress.finished for output in job.outputs]
+    written = [output for job in progress.finished for output in job.outputs or ()]
+    if any(job.outputs is None for job in progress.finished):
+        since = time.time() - progress.elapsed - CLOCKS_DIFFER
+        written += [place for place in RESULTS if _changed(Path(place), since)]
     found = {
         place: what
         for place, what in RESULTS.items()
@@ -111,6 +127,10 @@ def _results(progress: Progress) -> list[str]:
         found = {_place(Path(output)): "" for output in written}
     width = max(map(len, found), default=0)
     return [f"  {place:{width}}  {what}".rstrip() for place, what in found.items()]
+
+
+def _changed(path: Path, since: float) -> bool:
+    return path.exists() and path.stat().st_mtime >= since
 
 
 def _place(output: Path) -> str:
