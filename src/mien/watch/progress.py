@@ -120,7 +120,7 @@ class Progress:
             members: Number, rule and logs of each.
         """
         for number, rule, logs in members:
-            self.failed[number] = self._ended(number, Job(rule, rule, logs, None))
+            self.fail(number, rule, logs)
         return [self.failed[number] for number, _, _ in members]
 
     def _ended(self, number: int, elsewhere: Job) -> Job:
