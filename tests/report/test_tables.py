@@ -164,7 +164,7 @@ def test_recognition_is_listed_before_and_after_calibration(tables, statistics):
 def test_a_caption_says_where_trainings_start_that_go_on_from_others(statistics, name):
     made = statistics.provenance.model_copy(update={"finetune_start": "higher"})
     chained = statistics.model_copy(update={"provenance": made})
-    says = "(seed 5), each from where the next higher rate point's of its strategy ended"
+    says = "(seed 5), below the highest rate point from where its strategy's above ended"
     assert says in all_tables(chained)[name].caption
     assert says not in all_tables(statistics)[name].caption
 
