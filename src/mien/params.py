@@ -7,7 +7,7 @@ leaves unsaid is a setting of ours and says so.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -42,21 +42,14 @@ Quality = Annotated[int, Field(ge=1, le=8)]
 ClassicQuality = Annotated[int, Field(ge=1, le=100)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 _NUMBER, _EACH = "a number", "one for each quality"  # no key is called so
-_number_or_each = Discriminator(lambda value: _EACH if isinstance(value, dict) else _NUMBER)
-Weight = Annotated[
-    Annotated[NonNegativeFloat, Tag(_NUMBER)]
-    | Annotated[dict[Quality, NonNegativeFloat], Tag(_EACH)],
-    _number_or_each,
+_T = TypeVar("_T")
+_OneOrEach = Annotated[
+    Annotated[_T, Tag(_NUMBER)] | Annotated[dict[Quality, _T], Tag(_EACH)],
+    Discriminator(lambda value: _EACH if isinstance(value, dict) else _NUMBER),
 ]
-Count = Annotated[
-    Annotated[PositiveInt, Tag(_NUMBER)] | Annotated[dict[Quality, PositiveInt], Tag(_EACH)],
-    _number_or_each,
-]
-Rate = Annotated[
-    Annotated[PositiveFloat, Tag(_NUMBER)]
-    | Annotated[dict[Quality, PositiveFloat], Tag(_EACH)],
-    _number_or_each,
-]
+Weight = _OneOrEach[NonNegativeFloat]
+Count = _OneOrEach[PositiveInt]
+Rate = _OneOrEach[PositiveFloat]
 
 # CompressAI's zoo, `L = lambda * 255^2 * MSE + bpp`, by quality.
 LAMBDAS = {

@@ -107,3 +107,24 @@ def test_classes_in_another_order_are_refused(toy_params, tmp_path):
             CheckpointError, match=r"labels are anger, contempt, .* not neutral"
         ):
             load(path)
+
+
+@pytest.mark.parametrize(("key", "other"), [("input_size", 96), ("output", "sigmoid")])
+def test_one_that_was_made_for_another_input_or_output_is_only_a_start(
+    toy_params, tmp_path, key, other
+):
+    section = toy_params.classifier
+    path = tmp_path / "c.safetensors"
+    state = under(new_classifier(section).state_dict(), "classifier")
+    save_tensors(path, state, {"classifier": record_of(section) | {key: other}})
+    asked = getattr(section, key)
+    with pytest.raises(
+        CheckpointError,
+        match=rf"c\.safetensors: its record's classifier\.{key} is {other}, params ask for "
+        rf"{asked}: set classifier\.{key} to {other}, or let pretrain\.classifier\.start",
+    ):
+        load_classifier(path, section)
+    started, _ = load_classifier(path, section, to_train=True)
+    assert started.input_size == section.input_size
+    save_tensors(path, state, {})  # a file that says nothing is taken for what params say
+    assert load_classifier(path, section)[0].input_size == section.input_size

@@ -41,6 +41,17 @@ def test_a_classifier_starts_from_a_file(kept, tmp_path):
         torch.testing.assert_close(old, new, atol=1e-6, rtol=0, msg=name)
 
 
+def test_a_classifier_that_read_another_size_can_be_trained_on(kept, tmp_path):
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(paths.CLASSIFIER.read_bytes())
+    size = kept.classifier.input_size // 2
+    params = changed(starting_from(kept, str(start)), "classifier", input_size=size)
+    pretrain_classifier(params)
+    assert load_classifier(paths.CLASSIFIER, params.classifier)[0].input_size == size
+    with pytest.raises(CheckpointError, match=r"classifier\.input_size"):
+        pretrain_classifier(changed(params, "classifier", weights=str(start)))
+
+
 def test_without_a_start_it_is_another_one(kept):
     before = load_tensors(paths.CLASSIFIER)[0]
     params = starting_from(changed(kept, "pretrain", seed=kept.pretrain.seed + 1), None)

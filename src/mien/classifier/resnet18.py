@@ -83,15 +83,25 @@ def new_classifier(section: Section) -> Classifier:
     return Classifier(section.width, section.input_size, section.dropout)
 
 
-def load_classifier(path: Path, section: Section) -> tuple[Classifier, dict[str, Any]]:
+def load_classifier(
+    path: Path, section: Section, *, to_train: bool = False
+) -> tuple[Classifier, dict[str, Any]]:
     """Return a checkpoint's classifier (tensors `classifier.*`), in eval mode, and its record.
+
+    Args:
+        path: Of the checkpoint.
+        section: What params say of the classifier.
+        to_train: It is a start, which training brings to another input or output.
 
     Raises:
         CheckpointError: If the file holds another architecture than params ask for, or classes
-            in another order.
+            in another order, or if what is not to be trained was made for another input size or
+            output.
     """
     tensors, record = load_tensors(path)
     _require_labels(record, path)
+    if not to_train:
+        _require_use(record, section, path)
     classifier = new_classifier(section)
     load_state(classifier, _state(tensors), path)
     return classifier.eval(), record
@@ -180,6 +190,18 @@ def _require_labels(record: Mapping[str, Any], path: Path) -> None:
             f"{path}: its record's classifier.labels are {', '.join(labels)}, not "
             f"{', '.join(EXPRESSIONS)}: put the rows of its last layer into that order"
         )
+
+
+def _require_use(record: Mapping[str, Any], section: Section, path: Path) -> None:
+    """Refuse another input size or output, where the record says which they were."""
+    for key, asked in (("input_size", section.input_size), ("output", section.output)):
+        made = record.get("classifier", {}).get(key, asked)
+        if made != asked:
+            raise CheckpointError(
+                f"{path}: its record's classifier.{key} is {made}, params ask for {asked}: set "
+                f"classifier.{key} to {made}, or let pretrain.classifier.start name the file, "
+                "to train it on"
+            )
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

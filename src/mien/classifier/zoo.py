@@ -37,11 +37,16 @@ WIDTH = 64  # of ResNet-18, and so of every file that others publish
 PLACES = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}
 
 
-def pretrained_classifier(section: Section) -> Classifier:
+def pretrained_classifier(section: Section, *, to_train: bool = False) -> Classifier:
     """Return the classifier that `classifier.weights` names.
 
+    Args:
+        section: What params say of the classifier.
+        to_train: It is a start, which training brings to another input size or output.
+
     Raises:
-        CheckpointError: If the file is missing, damaged or of another architecture.
+        CheckpointError: If the file is missing, damaged or of another architecture, or was made
+            for another input size or output and is not to be trained.
     """
     if section.weights == LIBREFACE:
         _check_width(section)
@@ -51,7 +56,7 @@ def pretrained_classifier(section: Section) -> Classifier:
         return classifier_from_libreface(path, section)
     path = Path(section.weights)
     if path.suffix == ".safetensors":
-        return load_classifier(path, section)[0]
+        return load_classifier(path, section, to_train=to_train)[0]
     return libreface_classifier(path, section)
 
 

@@ -160,7 +160,7 @@ def _classifier_start(start: str | None, section: Section) -> resnet18.Classifie
         return resnet18.new_classifier(section)
     if start == IMAGENET:
         return imagenet_classifier(section)
-    return pretrained_classifier(section.model_copy(update={"weights": start}))
+    return pretrained_classifier(section.model_copy(update={"weights": start}), to_train=True)
 
 
 def _trained_classifier(params: Params) -> Trained[resnet18.Classifier]:

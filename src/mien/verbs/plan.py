@@ -92,12 +92,14 @@ def outlook(
     known = {job: work for job, work in by_job.items() if work is not None}
     on_cpu = {job: _cpu_hours(work, speeds) for job, work in known.items()}
     cpu, cores = sum(on_cpu.values()), len(os.sched_getaffinity(0))
-    hours, gpu, wall_gpu = on_cpu, None, None
+    chain_cpu = _longest_chain(jobs, on_cpu)
+    hours, chain, gpu, wall_gpu = on_cpu, chain_cpu, None, None
     if speeds.has("gpu"):
         hours = {job: _gpu_hours(work, speeds) for job, work in known.items()}
         gpu = sum(hours.values())
         beside = sum(_beside(work, speeds) for work in known.values())
-        wall_gpu = max(gpu / gpus, _longest_chain(jobs, hours)) + beside / cores
+        chain = _longest_chain(jobs, hours)
+        wall_gpu = max(gpu / gpus, chain) + beside / cores
     return Outlook(
         params=str(path),
         here=is_here(params, path),
@@ -108,10 +110,10 @@ def outlook(
         cores=cores,
         cpu_hours=cpu,
         gpu_hours=gpu,
-        wall_hours_cpu=max(cpu / cores, _longest_chain(jobs, on_cpu)),
+        wall_hours_cpu=max(cpu / cores, chain_cpu),
         wall_hours_gpu=wall_gpu,
         longest_job_hours=max(hours.values(), default=0.0),
-        longest_chain_hours=_longest_chain(jobs, hours),
+        longest_chain_hours=chain,
         measured_on=speeds.sources,
         notes=[*_machine_notes(speeds), *works.notes],
     )
