@@ -164,7 +164,10 @@ def test_recognition_is_listed_before_and_after_calibration(tables, statistics):
 def test_a_caption_says_where_trainings_start_that_go_on_from_others(statistics, name):
     made = statistics.provenance.model_copy(update={"finetune_start": "higher"})
     chained = statistics.model_copy(update={"provenance": made})
-    says = "(seed 5), below the highest rate point from where its strategy's above ended"
+    says = (
+        "one training per run (seed 5), each below the highest rate point from where its "
+        "strategy's next higher one ended"
+    )
     assert says in all_tables(chained)[name].caption
     assert says not in all_tables(statistics)[name].caption
 

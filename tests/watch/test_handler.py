@@ -74,12 +74,28 @@ def test_a_job_that_is_tried_again_fails_once(folder):
     assert said.count("\n  page  logs/page.log\n") == 1
 
 
+def test_a_job_that_leaves_out_its_output_is_named_in_the_end(folder):
+    (folder / "Snakefile").write_text(
+        RULES.replace("touch {output}) &> {log}", "true) &> {log}")
+    )
+    code, said = run(folder, *SNAKEMAKE, "--latency-wait", "0", "--keep-going")
+    assert code == 1
+    assert "MissingOutputException" in said
+    assert re.search(r"^mien: stopped after \d+ s: 0 of 3 jobs done, 2 failed:$", said, re.M)
+    assert {"  table a  logs/a.log", "  table b  logs/b.log"} <= set(said.splitlines())
+
+
 def test_quiet_rules_and_quiet_progress_keep_failures_and_the_summary(folder):
     (folder / "bad").touch()
     _, said = run(folder, *SNAKEMAKE, "--quiet", "rules", "progress")
     assert "mien: page failed" in said
-    assert "mien: stopped after" in said
+    assert re.search(
+        r"^mien: stopped after \d+ s, 1 failed:\n  page  logs/page.log$", said, re.M
+    )
     assert "mien: 3 jobs" not in said
+    (folder / "bad").unlink()
+    code, said = run(folder, *SNAKEMAKE, "--quiet", "progress")
+    assert (code, "mien:" in said) == (0, False), said
 
 
 @pytest.mark.parametrize("option", ["-n", "--verbose"])

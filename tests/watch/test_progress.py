@@ -78,33 +78,45 @@ def test_a_failed_job_is_neither_done_nor_waited_for(clock):
     assert progress.left().seconds == pytest.approx(10)
 
 
-def test_a_job_that_is_begun_again_has_not_failed_until_it_does(clock):
+def test_a_job_that_is_begun_again_is_waited_for_and_may_fail_again(clock):
     progress = begun(clock, {"train": 1}, {"train": 10.0})
     start(progress, 1, "train")
     progress.fail(1, "train", [])
     start(progress, 1, "train")
-    assert not progress.failed
     assert progress.left().seconds == pytest.approx(10)
     clock.now += 4
     assert progress.fail(1, "train", []).seconds == pytest.approx(4)
     progress.submit([1])  # elsewhere, it is submitted again
-    assert not progress.failed
+    assert progress.left().seconds == pytest.approx(10 / 1)
+    assert len(progress.failed) == 1  # until it has succeeded
     progress.finish(1, "train")
     assert (progress.done, progress.failed) == (1, {})
 
 
 def test_jobs_elsewhere_are_counted_from_when_they_were_submitted(clock):
     progress = begun(clock, {"train": 3, "shard": 1}, {})
-    progress.submit([1, 2, "8e784484-2bb4-5d1e"])  # a group is a job without a number
+    progress.submit([1, 2])
     assert progress.left() == Left(0.0, ["shard", "train"])
     clock.now += 10
     progress.finish(1, "train")
-    progress.finish(3, "shard")  # of the group
-    assert (progress.done, progress.running) == (2, {})
-    assert [job.seconds for job in progress.finished] == [10.0, None]
+    assert (progress.done, progress.running) == (1, {})
     # Two trainings are left, the first took 10 s, and 2 were there all the time.
-    assert progress.left() == Left(pytest.approx(2 * 10 / 2), [])
+    assert progress.left() == Left(pytest.approx(2 * 10 / 2), ["shard"])
     assert progress.fail(2, "train", ["a.log"]).seconds == pytest.approx(10)
+    progress.submit(["8e784484-2bb4-5d1e"])  # a group is a job without a number
+    progress.finish(3, "shard")
+    assert [job.seconds for job in progress.finished] == [10.0, None]
+    assert progress.left() is None  # how many groups run is not told
+
+
+def test_what_was_begun_here_and_never_ended_has_failed_when_it_is_over(clock):
+    progress = begun(clock, {"train": 2}, {})
+    start(progress, 1, "train")
+    start(progress, 2, "train")
+    progress.finish(1, "train")
+    progress.give_up()
+    assert [job.label for job in progress.failed.values()] == ["train 2"]
+    assert progress.running == {}
 
 
 def test_a_group_elsewhere_fails_as_one_and_may_fail_again(clock):

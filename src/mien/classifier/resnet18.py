@@ -199,8 +199,8 @@ def _require_use(record: Mapping[str, Any], section: Section, path: Path) -> Non
         if made != asked:
             raise CheckpointError(
                 f"{path}: its record's classifier.{key} is {made}, params ask for {asked}: set "
-                f"classifier.{key} to {made}, or let pretrain.classifier.start name the file, "
-                "to train it on"
+                f"classifier.{key} to {made}, or train it on, by classifier.weights `scratch` "
+                "and pretrain.classifier.start"
             )
 
 

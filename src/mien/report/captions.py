@@ -100,7 +100,9 @@ def source(statistics: Statistics) -> str:
     """Return data set, number of images, seeds and commit, and what they do not allow."""
     dataset, made = statistics.dataset, statistics.provenance
     absent = f" (none of {', '.join(dataset.absent)})" if dataset.absent else ""
-    chained = ", below the highest rate point from where its strategy's above ended"
+    chained = (
+        ", each below the highest rate point from where its strategy's next higher one ended"
+    )
     start = chained if made.finetune_start == "higher" else ""
     others = ", other seeds where named" if statistics.repeated else ""
     text = (

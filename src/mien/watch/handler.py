@@ -101,7 +101,12 @@ class LogHandler(LogHandlerBase):
         self._ended.set()
         if self.progress.total and not self._closed:
             with self._alone:
-                self._say(words.ended(self.progress), redraw=False)
+                # Without progress Snakemake does not say which jobs have succeeded.
+                counted = self.shows_progress
+                if counted and not self._interrupted:
+                    self.progress.give_up()
+                if counted or self.progress.failed:
+                    self._say(words.ended(self.progress, counted=counted), redraw=False)
         self._closed = True
         super().close()
 
@@ -113,6 +118,7 @@ class LogHandler(LogHandlerBase):
             LogEvent.JOB_FINISHED: self._finished,
             LogEvent.JOB_ERROR: self._failed,
             LogEvent.GROUP_ERROR: self._group_failed,
+            LogEvent.PROGRESS: self._advanced,
         }
 
     def _planned(self, record: LogRecord) -> None:
@@ -148,7 +154,10 @@ class LogHandler(LogHandlerBase):
             return
         if rule not in NO_JOBS:
             self.progress.finish(number, rule)
-            self._show(LINE_SECONDS)
+
+    def _advanced(self, _record: LogRecord) -> None:
+        """A job has ended, or all jobs of a group."""
+        self._show(LINE_SECONDS)
 
     def _failed(self, record: LogRecord) -> None:
         if self._interrupted:  # which is why it failed

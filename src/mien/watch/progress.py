@@ -59,8 +59,10 @@ class Progress:
     begun: dict[int, float] = field(default_factory=dict)  # or submitted, and not ended
     running: dict[int, Job] = field(default_factory=dict)  # here
     finished: list[Job] = field(default_factory=list)
-    failed: dict[int, Job] = field(default_factory=dict)  # and not begun again since
+    failed: dict[int, Job] = field(default_factory=dict)  # and not succeeded since
     _seconds: dict[str, list[float]] = field(default_factory=dict)  # of finished jobs, by rule
+    _known: set[int] = field(default_factory=set)  # failures since the last beginning
+    _grouped: bool = False
     _began: float = 0.0
 
     def plan(self, jobs_by_rule: Mapping[str, int], earlier: Mapping[str, float]) -> None:
@@ -89,7 +91,9 @@ class Progress:
         for number in numbers:
             if isinstance(number, int):
                 self.begun[number] = self.clock()
-                self.failed.pop(number, None)
+                self._known.discard(number)
+            else:
+                self._grouped = True
 
     def start(
         self, number: int, rule: str, label: str, logs: Sequence[str], outputs: Sequence[str]
@@ -108,8 +112,9 @@ class Progress:
 
     def fail(self, number: int, rule: str, logs: Sequence[str]) -> Job | None:
         """A job of a rule has failed; return it, or None if that is known already."""
-        if number in self.failed:
+        if number in self._known:
             return None
+        self._known.add(number)
         self.failed[number] = self._ended(number, Job(rule, rule, logs, None))
         return self.failed[number]
 
@@ -120,18 +125,33 @@ class Progress:
             members: Number, rule and logs of each.
         """
         for number, rule, logs in members:
+            self._known.discard(number)
             self.fail(number, rule, logs)
         return [self.failed[number] for number, _, _ in members]
+
+    def give_up(self) -> None:
+        """It is over: a job here of which no end was told has failed.
+
+        Such as one that ended well and left an output missing.
+        """
+        for number, job in list(self.running.items()):
+            self.fail(number, job.rule, job.logs)
 
     def _ended(self, number: int, elsewhere: Job) -> Job:
         began = self.begun.pop(number, None)
         seconds = None if began is None else self.clock() - began
         return replace(self.running.pop(number, elsewhere), seconds=seconds)
 
-    def left(self) -> Left:
-        """Return how long the rest takes if as many jobs run side by side as up to now."""
+    def left(self) -> Left | None:
+        """Return how long the rest takes if as many jobs run side by side as up to now.
+
+        None if groups of jobs run elsewhere: it is not told how many do at a time.
+        """
+        if self._grouped:
+            return None
+        failed = [job for number, job in self.failed.items() if number not in self.begun]
         waiting = self.planned - Counter(
-            job.rule for job in [*self.running.values(), *self.finished, *self.failed.values()]
+            job.rule for job in [*self.running.values(), *self.finished, *failed]
         )
         guesses = {rule: self._guess(rule) for rule in self.planned}
         seconds = sum(n * (guesses[rule] or 0.0) for rule, n in waiting.items())

@@ -37,8 +37,10 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-def left(rest: Left) -> str:
+def left(rest: Left | None) -> str:
     """Return how long the rest takes, no surer than it is."""
+    if rest is None:
+        return "time left not known"
     if rest.seconds <= 0:
         return "time left not known yet" if rest.unknown else "about to end"
     step = 5 if rest.seconds < 60 else 60 if rest.seconds < 3600 else 600
@@ -75,6 +77,8 @@ def group_failure(jobs: Sequence[Job], logs: Sequence[str]) -> str:
     """Return which jobs failed as one, elsewhere, with the ends of their logs."""
     labels = ", ".join(job.label for job in jobs)
     parts = [_log(Path(log)) for log in [*(log for job in jobs for log in job.logs), *logs]]
+    if not logs:
+        parts.append("  it has no log of its own: perhaps it could not be submitted")
     return "\n".join([f"mien: {labels}: a group of jobs in which one failed:", *parts])
 
 
@@ -97,12 +101,19 @@ def tail(path: Path) -> list[str]:
     return [part for part in lines if part][-TAIL_LINES:]
 
 
-def ended(progress: Progress) -> str:
-    """Return how it ended, and where to look."""
+def ended(progress: Progress, *, counted: bool = True) -> str:
+    """Return how it ended, and where to look.
+
+    Args:
+        progress: Of the whole run.
+        counted: It was told which jobs succeeded.
+    """
     took = duration(progress.elapsed)
     if progress.done == progress.total:
         return "\n".join([f"mien: {_jobs(progress.total)} done in {took}", *_results(progress)])
-    so_far = f"after {took}: {progress.done} of {progress.total} jobs done"
+    so_far = f"after {took}"
+    if counted:
+        so_far += f": {progress.done} of {progress.total} jobs done"
     if not progress.failed:
         return f"mien: stopped {so_far}: the same command, or `mien resume`, goes on from there"
     failed = [
