@@ -133,6 +133,7 @@ def test_a_group_elsewhere_fails_as_one_and_may_fail_again(clock):
     progress.finish(4, "encode")
     progress.finish(5, "decode")
     assert (progress.done, progress.failed) == (2, {})
+    assert len(progress.fail_together(members)) == 2  # whatever was said before
 
 
 def test_earlier_runs_are_read_from_what_snakemake_keeps(tmp_path):
