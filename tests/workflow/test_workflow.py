@@ -24,8 +24,6 @@ from tests.support.project import unserved
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests/toy.yaml"
-
-
 COMMAND = ("snakemake", "--snakefile", str(ROOT / "Snakefile"))
 CORES = ("--cores", "2", "--resources", "gpu=2", "--max-threads", "1")
 
@@ -264,8 +262,7 @@ def test_a_codec_whose_library_is_missing_is_left_out_by_name(
 
 
 def test_trained_models_are_made_again_from_their_seed(finished, tmp_path, environment):
-    """The rule that makes the committed weights, on the toy preset: the same bytes twice, in
-    processes that loaded everything themselves, too."""
+    """The rule of the committed weights: the same bytes as served commands have made."""
     shutil.copy(TOY, tmp_path / "params.yaml")
     options = ["--config", f"demo_preset={TOY}", "demo_folder=packed"]
     out = start(tmp_path, *options, "--", "demo_weights", env=unserved(environment))

@@ -61,7 +61,6 @@ class Progress:
     finished: list[Job] = field(default_factory=list)
     failed: dict[int, Job] = field(default_factory=dict)  # and not succeeded since
     _seconds: dict[str, list[float]] = field(default_factory=dict)  # of finished jobs, by rule
-    _known: set[int] = field(default_factory=set)  # failures since the last beginning
     _grouped: bool = False
     _began: float = 0.0
 
@@ -91,7 +90,6 @@ class Progress:
         for number in numbers:
             if isinstance(number, int):
                 self.begun[number] = self.clock()
-                self._known.discard(number)
             else:
                 self._grouped = True
 
@@ -112,9 +110,8 @@ class Progress:
 
     def fail(self, number: int, rule: str, logs: Sequence[str]) -> Job | None:
         """A job of a rule has failed; return it, or None if that is known already."""
-        if number in self._known:
+        if number in self.failed and number not in self.begun:
             return None
-        self._known.add(number)
         self.failed[number] = self._ended(number, Job(rule, rule, logs, None))
         return self.failed[number]
 
@@ -125,7 +122,6 @@ class Progress:
             members: Number, rule and logs of each.
         """
         for number, rule, logs in members:
-            self._known.discard(number)
             self.fail(number, rule, logs)
         return [self.failed[number] for number, _, _ in members]
 
